@@ -1,0 +1,56 @@
+"""What a configuration builds: networks for tables, from descriptions of leaves.
+
+`MLP(hidden=(64, 64), dropout=0.1).build(inputs, outputs, key=key)` is a network.
+"""
+
+from thalweg.core.registry import Registry
+from thalweg.core.trainable import Fixed, partition, trainable
+from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
+from thalweg.networks.categorical import Categorical
+from thalweg.networks.dropout import Dropout
+from thalweg.networks.initializers import INITIALIZERS, VarianceScaling
+from thalweg.networks.linear import Linear, Scaling
+from thalweg.networks.mlp import MLP
+from thalweg.networks.normalization import NORMALIZATIONS, choose_normalization
+from thalweg.networks.numeric import (
+    EMBEDDINGS,
+    AbstractEmbedding,
+    Identity,
+    Periodic,
+    PeriodicBiasLinear,
+    PiecewiseLinear,
+)
+from thalweg.networks.resmlp import ResidualMLP
+from thalweg.networks.tabm import TabM
+
+NETWORKS: Registry[type[AbstractDescription]] = Registry(
+    "network", {"mlp": MLP, "resmlp": ResidualMLP, "tabm": TabM}
+)
+
+__all__ = [
+    "EMBEDDINGS",
+    "INITIALIZERS",
+    "MLP",
+    "NETWORKS",
+    "NORMALIZATIONS",
+    "AbstractDescription",
+    "AbstractEmbedding",
+    "AbstractNetwork",
+    "Batch",
+    "Categorical",
+    "Dropout",
+    "Fixed",
+    "Identity",
+    "Inputs",
+    "Linear",
+    "Periodic",
+    "PeriodicBiasLinear",
+    "PiecewiseLinear",
+    "ResidualMLP",
+    "Scaling",
+    "TabM",
+    "VarianceScaling",
+    "choose_normalization",
+    "partition",
+    "trainable",
+]

@@ -1,0 +1,66 @@
+"""The linear layer, and the diagonal one that RealMLP puts before the first."""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from thalweg.core.typing import Hyper, Key
+from thalweg.networks.initializers import VarianceScaling
+
+
+class Linear(eqx.Module):
+    """`x @ kernel + bias`, divided by the root of the inputs if `ntk`.
+
+    In the neural tangent parametrisation (Jacot et al. 2018,
+    https://arxiv.org/abs/1806.07572) the kernel starts with a variance that does not
+    depend on the width, so the function at the start is the same and its kernel moves
+    as if its learning rate were divided by the inputs.
+    """
+
+    kernel: Float[Array, "i o"]
+    bias: Float[Array, " o"]
+    ntk: bool = eqx.field(static=True, default=False)
+
+    def __call__(self, x: Float[Array, "b i"]) -> Float[Array, "b o"]:
+        y = x @ self.kernel
+        if self.ntk:
+            y = y * (1 / math.sqrt(self.kernel.shape[0]))
+        return y + self.bias
+
+    @staticmethod
+    def build(
+        fan_in: int,
+        fan_out: int,
+        *,
+        init: VarianceScaling,
+        bias_scale: Hyper | float = 0.0,
+        ntk: bool = False,
+        key: Key,
+    ) -> "Linear":
+        """Biases are uniform in ± `bias_scale / sqrt(fan_in)`, so 0 means zeros."""
+        kernel_key, bias_key = jr.split(key)
+        kernel = init.sample(kernel_key, (fan_in, fan_out))
+        if ntk:
+            kernel = kernel * math.sqrt(fan_in)
+        bias = jr.uniform(bias_key, (fan_out,), minval=-1) / math.sqrt(fan_in)
+        return Linear(kernel, bias * bias_scale, ntk)
+
+
+class Scaling(eqx.Module):
+    """A learned factor for each feature: soft feature selection (RealMLP).
+
+    Holzmueller et al. 2024, section 3, https://arxiv.org/abs/2407.04491
+    """
+
+    scale: Float[Array, " d"]
+
+    def __call__(self, x: Float[Array, "b d"]) -> Float[Array, "b d"]:
+        return x * self.scale
+
+    @staticmethod
+    def build(width: int) -> "Scaling":
+        """Ones: the identity."""
+        return Scaling(jnp.ones(width))
