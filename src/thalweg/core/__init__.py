@@ -1,0 +1,1 @@
+"""What every room stands on: names, errors, types, hyper-parameters, keys."""

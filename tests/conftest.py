@@ -1,0 +1,33 @@
+"""Settings of every test: strict dtypes, two host devices, a shared compile cache."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_dtype_promotion", "standard")
+jax.config.update("jax_numpy_rank_promotion", "allow")
+_cache = Path(tempfile.gettempdir()) / f"thalweg-tests-{os.getuid()}"
+jax.config.update("jax_compilation_cache_dir", str(_cache))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture
+def x64():
+    """Double precision, for comparisons with oracles."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, or a skip that says how to name one."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("THALWEG_DATA", root.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the real data sets: {folder} is absent; set THALWEG_DATA")
+    return folder
