@@ -38,6 +38,10 @@ class AbstractLoss(eqx.Module):
     def link(self, outputs: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
         """The prediction that the outputs stand for."""
 
+    @abstractmethod
+    def unlink(self, prediction: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
+        """Outputs that stand for the prediction: how an ensemble's mean is judged."""
+
 
 class SquaredError(AbstractLoss):
     """`(target - output)^2`; its best constant is the mean. No factor 1/2."""
@@ -49,6 +53,9 @@ class SquaredError(AbstractLoss):
 
     def link(self, outputs):
         return outputs
+
+    def unlink(self, prediction):
+        return prediction
 
 
 class AbsoluteError(AbstractLoss):
@@ -63,6 +70,9 @@ class AbsoluteError(AbstractLoss):
 
     def link(self, outputs):
         return outputs
+
+    def unlink(self, prediction):
+        return prediction
 
 
 class Huber(AbstractLoss):
@@ -82,6 +92,9 @@ class Huber(AbstractLoss):
     def link(self, outputs):
         return outputs
 
+    def unlink(self, prediction):
+        return prediction
+
 
 class Pinball(AbstractLoss):
     """The quantile loss: its best constant is the `quantile` of the target.
@@ -100,6 +113,9 @@ class Pinball(AbstractLoss):
 
     def link(self, outputs):
         return outputs
+
+    def unlink(self, prediction):
+        return prediction
 
 
 def _as_weights(value: Any) -> Any:
@@ -142,6 +158,9 @@ class CrossEntropy(AbstractLoss):
         """Softmax: probabilities of the classes."""
         return jax.nn.softmax(outputs, axis=-1)
 
+    def unlink(self, prediction):
+        return jnp.log(jnp.maximum(prediction, _tiny(prediction)))
+
 
 class BinaryCrossEntropy(AbstractLoss):
     """Cross-entropy of a yes/no question from one logit; or of `c` such questions.
@@ -165,6 +184,15 @@ class BinaryCrossEntropy(AbstractLoss):
     def link(self, outputs):
         """Sigmoid: the probability of yes, one column (`[b, 1]`) and not two."""
         return jax.nn.sigmoid(outputs)
+
+    def unlink(self, prediction):
+        small = _tiny(prediction)
+        yes, no = jnp.maximum(prediction, small), jnp.maximum(1 - prediction, small)
+        return jnp.log(yes) - jnp.log(no)
+
+
+def _tiny(x: Array) -> Array:
+    return jnp.finfo(x.dtype).tiny
 
 
 def _residual(outputs: Array, target: Array) -> Array:

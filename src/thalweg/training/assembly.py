@@ -1,0 +1,245 @@
+"""From a configuration to a candidate, inside the compiled program.
+
+A configuration is a few names and numbers. What a program is compiled for (`Assembly`,
+static) is kept apart from what is data (`values`, scalars), and the network, optimizer,
+schedule and loss are made of both *within* the program: ten thousand configurations
+cost a dictionary each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from thalweg import activations, networks, optimizers, schedules
+from thalweg.core.errors import unknown_name
+from thalweg.core.typing import Config
+from thalweg.losses import LOSSES
+from thalweg.spaces import Choice, Constant, Int as IntParameter, Ordinal, Space
+from thalweg.training.candidate import Candidate, Stop
+
+# Keys of a configuration that choose one of several names, the choice being data.
+NAMED = ("optimizer", "schedule", "activation", "normalization")
+# Keys that are shapes: a program of their own.
+SHAPES = (
+    "network",
+    "width",
+    "numeric_embedding",
+    "embedding_size",
+    "members",
+    "batch_size",
+)
+# Keys that are numbers, and what they are where a configuration doesn't say.
+NUMBERS: Mapping[str, float] = {
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "l1": 0.0,
+    "l2": 0.0,
+    "momentum": 0.9,
+    "b1": 0.9,
+    "b2": 0.999,
+    "dropout": 0.0,
+    "label_smoothing": 0.0,
+    "clip_norm": np.inf,
+    "embedding_rate": 1.0,
+    "sigma": 0.1,
+    "depth": 2,
+}
+DEFAULT_NAMES: Mapping[str, str] = {
+    "optimizer": "adamw",
+    "schedule": "constant",
+    "activation": "relu",
+    "normalization": "none",
+}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What a program is compiled for: shapes, and the names it can choose among."""
+
+    loss: str
+    batch_size: int
+    network: str = "mlp"
+    width: int = 64
+    depth: int = 2  # the most layers that a configuration may ask for
+    members: int = 16  # of an ensemble in one network
+    numeric_embedding: str = "identity"
+    embedding_size: int = 8
+    names: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    numbers: frozenset[str] = frozenset()  # those that configurations give
+    class_weight: bool = False
+
+    def choices(self, key: str) -> tuple[str, ...]:
+        """The names that `key` may have in this program."""
+        return dict(self.names).get(key, (DEFAULT_NAMES[key],))
+
+
+class Recipe(eqx.Module):
+    """A configuration, ready for its program: one scalar per leaf."""
+
+    values: dict[str, Any]  # numbers, and an index for each of NAMED
+    stop: Stop
+    horizon: Int[Array, "*p"]  # steps that schedules are made for
+    class_weight: Any | None
+    assembly: Assembly = eqx.field(static=True)
+
+    def assemble(self) -> Candidate:
+        """The candidate that the configuration describes. Traceable."""
+        loss: dict[str, Any] = {}
+        if self.assembly.loss == "cross_entropy":
+            loss["label_smoothing"] = self._number("label_smoothing")
+        if self.class_weight is not None:
+            loss["class_weight"] = self.class_weight
+        return Candidate(
+            network=self._network(),
+            optimizer=self._optimizer(),
+            loss=LOSSES[self.assembly.loss](**loss),
+            stop=self.stop,
+            l1=self._number("l1"),
+            l2=self._number("l2"),
+            batch_size=self.assembly.batch_size,
+        )
+
+    def _number(self, key: str) -> Any:
+        return self.values.get(key, NUMBERS[key])
+
+    def _network(self) -> networks.AbstractDescription:
+        plan = self.assembly
+        which = plan.choices("activation")
+        common: dict[str, Any] = {
+            "activation": activations.choose(which, self.values["activation"]),
+            "normalization": networks.choose_normalization(
+                plan.choices("normalization"), self.values["normalization"]
+            ),
+            "dropout": self._number("dropout") if "dropout" in plan.numbers else None,
+            "numeric_embedding": self._embedding(),
+            "depth": self._number("depth") if "depth" in plan.numbers else None,
+        }
+        hidden = (plan.width,) * plan.depth
+        if plan.network == "resmlp":
+            return networks.ResidualMLP(width=plan.width, blocks=plan.depth, **common)
+        if plan.network == "tabm":
+            return networks.TabM(members=plan.members, hidden=hidden, **common)
+        return networks.MLP(hidden=hidden, scaling_layer=True, **common)
+
+    def _embedding(self) -> Any:
+        plan = self.assembly
+        kind = networks.EMBEDDINGS[plan.numeric_embedding]
+        if plan.numeric_embedding == "identity":
+            return kind()
+        if plan.numeric_embedding == "ple":
+            return kind(size=plan.embedding_size, activation="relu")
+        return kind(size=plan.embedding_size, sigma=self._number("sigma"))
+
+    def _optimizer(self) -> optimizers.AbstractOptimizer[Any]:
+        rate = self._schedule()
+        names = self.assembly.choices("optimizer")
+        each = [self._one_optimizer(name, rate) for name in names]
+        chosen = each[0]
+        if len(each) > 1:
+            chosen = optimizers.OneOf(each, self.values["optimizer"])
+        chosen = optimizers.decay_only(chosen)
+        if "clip_norm" in self.assembly.numbers:
+            clip = optimizers.ClipByGlobalNorm(self._number("clip_norm"))
+            chosen = optimizers.chain(clip, chosen)
+        return chosen
+
+    def _one_optimizer(self, name: str, rate: Any) -> optimizers.AbstractOptimizer[Any]:
+        kind = optimizers.OPTIMIZERS[name]
+        settings = {"learning_rate": rate}
+        fields = kind.__dataclass_fields__
+        for key in ("momentum", "b1", "b2", "weight_decay"):
+            if key in fields and key in self.assembly.numbers:
+                settings[key] = self._number(key)
+        return kind(**settings)
+
+    def _schedule(self) -> Any:
+        peak, names = self._number("learning_rate"), self.assembly.choices("schedule")
+        steps = jnp.asarray(self.horizon, jnp.result_type(float))
+        each = [schedules.SCHEDULES[name](peak, steps=steps) for name in names]
+        if len(each) == 1:
+            return each[0]
+        return schedules.OneOf(each, self.values["schedule"])
+
+
+class Assembler:
+    """Turns the configurations of one space into recipes that share their programs.
+
+    Keys that a space does not have take the values of `DEFAULT_NAMES` and `NUMBERS`.
+
+    Raises UnknownName for a parameter that means nothing to a network or its recipe.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        loss: str,
+        batch_size: int,
+        steps_per_epoch: float,
+        epochs: float,
+        patience: float = np.inf,
+        class_weight: np.ndarray | None = None,
+    ):
+        known = [*NAMED, *SHAPES, *NUMBERS, "epochs"]
+        for key in space.parameters:
+            if key not in known:
+                raise unknown_name("hyper-parameter", key, known)
+        self._space, self._loss, self._batch_size = space, loss, batch_size
+        self._steps_per_epoch, self._epochs = steps_per_epoch, epochs
+        self._patience = np.float32(patience)
+        self._class_weight = class_weight
+        self._choices = {
+            key: _values(space.parameters[key])
+            for key in NAMED
+            if key in space.parameters
+        }
+        self._numbers = frozenset(space.parameters) & frozenset(NUMBERS)
+        depth = space.parameters.get("depth")
+        self._depth = int(NUMBERS["depth"] if depth is None else max(_values(depth)))
+
+    def __call__(self, config: Config, *, budget: float = 1.0) -> Recipe:
+        """The recipe of `config`, trained for `budget` of its full length."""
+        shapes = {key: config[key] for key in SHAPES if key in config}
+        plan = Assembly(
+            loss=self._loss,
+            depth=self._depth,
+            names=tuple((key, tuple(v)) for key, v in self._choices.items()),
+            numbers=self._numbers,
+            **{"batch_size": self._batch_size, **shapes},
+        )
+        values: dict[str, Any] = {
+            key: np.int32(
+                plan.choices(key).index(config.get(key, plan.choices(key)[0]))
+            )
+            for key in NAMED
+        }
+        for key in self._numbers:
+            kind = np.int32 if key == "depth" else np.float32
+            values[key] = kind(config.get(key, NUMBERS[key]))
+        horizon = max(
+            1, round(config.get("epochs", self._epochs) * self._steps_per_epoch)
+        )
+        steps = max(1, round(horizon * budget))
+        return Recipe(
+            values=values,
+            stop=Stop(steps=np.int32(steps), patience=self._patience),
+            horizon=np.int32(horizon),
+            class_weight=self._class_weight,
+            assembly=plan,
+        )
+
+
+def _values(parameter: Any) -> list[Any]:
+    """The values that a parameter may have, where it lists them."""
+    if isinstance(parameter, Choice | Ordinal):
+        return list(parameter.values)
+    if isinstance(parameter, Constant):
+        return [parameter.value]
+    if isinstance(parameter, IntParameter):
+        return list(range(parameter.low, parameter.high + 1))
+    return [parameter.low, parameter.high]

@@ -1,0 +1,68 @@
+"""A candidate: what a configuration says about one network, before it exists."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from thalweg.core.errors import InvalidInput
+from thalweg.core.hyper import hyper
+from thalweg.core.typing import Hyper
+from thalweg.losses import AbstractLoss
+from thalweg.optimizers import AbstractOptimizer
+
+# Leaves with these names choose a branch of the program. One member at a time, they are
+# data; where several members run as a batch, they must agree within it.
+STRUCTURE = frozenset({"index", "depth", "kind"})
+
+
+class Stop(eqx.Module):
+    """When a member's training ends, whichever comes first."""
+
+    steps: Int[Array, "*p"]
+    patience: Hyper = np.float32(math.inf)  # rounds without improvement
+    threshold: Hyper = np.float32(-math.inf)  # a validation loss that is good enough
+
+
+class Candidate(eqx.Module):
+    """A network's description and its training recipe: a pytree whose leaves are data.
+
+    Candidates whose leaves have the same shapes train in one program (`signature`).
+    """
+
+    network: Any  # has `build(inputs, outputs, *, key)`
+    optimizer: AbstractOptimizer
+    loss: AbstractLoss
+    stop: Stop
+    l1: Hyper = hyper(0.0)
+    l2: Hyper = hyper(0.0)
+    batch_size: int = eqx.field(static=True, default=32)
+
+    def __check_init__(self) -> None:
+        if self.batch_size < 1:
+            raise InvalidInput(
+                f"`batch_size` must be at least 1, but got {self.batch_size}."
+            )
+
+    def assemble(self) -> "Candidate":
+        """Itself: whatever a job trains has this method."""
+        return self
+
+
+def signature(candidate: Any, *, width: int) -> tuple[Any, ...]:
+    """What needs a program of its own. Hashable, and the same in every process."""
+    leaves, treedef = jax.tree.flatten_with_path(candidate)
+    shapes = tuple((np.shape(leaf), np.asarray(leaf).dtype.name) for _, leaf in leaves)
+    chosen = ()
+    if width > 1:
+        chosen = tuple(int(leaf) for path, leaf in leaves if is_structure(path))
+    return treedef, shapes, chosen
+
+
+def is_structure(path: tuple[Any, ...]) -> bool:
+    """Whether the leaf at `path` chooses a branch of the program."""
+    return any(getattr(entry, "name", None) in STRUCTURE for entry in path)

@@ -1,0 +1,236 @@
+"""One network in training: pure functions that build it, step it and judge it.
+
+Nothing here knows how many members there are; `population.py` runs these functions for
+each. A loss that is not finite ends its member with status `DIVERGED` and nothing else.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree, UInt32
+
+from thalweg.core.rng import key_of, mix, shuffled
+from thalweg.losses import AbstractLoss
+from thalweg.networks import partition
+from thalweg.optimizers import AbstractOptimizer
+from thalweg.penalties import L1, L2
+from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.dataset import Dataset, rows_in_use
+
+# What has become of a member.
+RUNNING, CONVERGED, STOPPED, DIVERGED = 0, 1, 2, 3
+STATUS = ("running", "complete", "stopped", "diverged")
+
+EVALUATION_ROWS = 1024  # rows judged at a time, so that activations stay small
+
+
+class Member(eqx.Module):
+    """A network in training: what its next step needs, and its best so far."""
+
+    network: Any  # parameters and everything else of the network
+    optimizer: AbstractOptimizer
+    state: PyTree  # of the optimizer
+    loss: AbstractLoss
+    l1: Float[Array, ""]
+    l2: Float[Array, ""]
+    stop: Stop
+    split: Int[Array, ""]
+    seed: UInt32[Array, ""]
+    step: Int[Array, ""]  # steps taken
+    status: Int[Array, ""]
+    best_loss: Float[Array, ""]
+    best_step: Int[Array, ""]
+    best_params: PyTree
+    best_outputs: Float[Array, "nv c"]  # on the validation rows of its split
+    waited: Int[Array, ""]  # rounds since the best
+
+
+def build(
+    candidate: Candidate,
+    inputs: Any,
+    outputs: int,
+    validation_rows: int,
+    split: Int[Array, ""],
+    seed: UInt32[Array, ""],
+) -> Member:
+    """A fresh member: its weights depend on `seed` and its candidate alone."""
+    network = candidate.network.build(inputs, outputs, key=key_of(seed))
+    params, _ = partition(network)
+    zero = jnp.zeros((), jnp.int32)
+    return Member(
+        network=network,
+        optimizer=candidate.optimizer,
+        state=candidate.optimizer.init(params),
+        loss=candidate.loss,
+        l1=candidate.l1,
+        l2=candidate.l2,
+        stop=candidate.stop,
+        split=split,
+        seed=seed,
+        step=zero,
+        status=zero + RUNNING,
+        best_loss=jnp.asarray(jnp.inf, jnp.float32),
+        best_step=zero,
+        best_params=params,
+        best_outputs=jnp.zeros((validation_rows, outputs), jnp.float32),
+        waited=zero,
+    )
+
+
+def step(
+    member: Member, data: Dataset, batch_size: int
+) -> tuple[Member, Float[Array, ""]]:
+    """One step of gradient descent on the member's next batch, and the batch's loss."""
+    x, y, weight = data.batch(member.split, next_rows(member, data, batch_size))
+    params, rest = partition(member.network)
+    key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
+
+    def objective(params: PyTree) -> Float[Array, ""]:
+        network = eqx.combine(params, rest)
+        outputs = network(x, key=key, inference=False)
+        losses = example_losses(member.loss, outputs, y)
+        return jnp.mean(losses if weight is None else losses * weight)
+
+    loss, grads = jax.value_and_grad(objective)(params)
+    grads = L1(member.l1).add_to(grads, params)
+    grads = L2(member.l2).add_to(grads, params)
+    updates, state = member.optimizer.update(grads, member.state, params)
+    params = jax.tree.map(jnp.add, params, updates)
+    member = eqx.tree_at(
+        lambda m: (m.network, m.state, m.step),
+        member,
+        (eqx.combine(params, rest), state, member.step + 1),
+    )
+    return member, loss
+
+
+def next_rows(member: Member, data: Dataset, batch_size: int) -> Int[Array, " b"]:
+    """The rows of the next batch: every epoch is a shuffle of its own, none dropped.
+
+    A batch may end one epoch and begin the next; it never spans three, because it is
+    at most as long as the training part.
+    """
+    size = data.train_size[member.split]
+    begin = member.step * batch_size
+    epoch, begin = begin // size, begin % size
+    position = begin + jnp.arange(batch_size, dtype=jnp.int32)
+    over = position >= size
+    seeds = mix(member.seed + mix(jnp.stack([epoch, epoch + 1]).astype(jnp.uint32)))
+    seed = jnp.where(over, seeds[1], seeds[0])
+    index = shuffled(jnp.where(over, position - size, position), size, seed)
+    return data.train_rows[member.split, index]
+
+
+def example_losses(
+    loss: AbstractLoss, outputs: Float[Array, "b ..."], y: Array
+) -> Float[Array, " b"]:
+    """Losses of a batch; an ensemble's networks (`[b, m, c]`) are judged one by one."""
+    if outputs.ndim == 2:
+        return loss(outputs, y)
+    each = jax.vmap(loss, in_axes=(1, None), out_axes=1)(outputs, y)
+    return jnp.mean(each, axis=1)
+
+
+def combined(loss: AbstractLoss, outputs: Float[Array, "b ..."]) -> Float[Array, "b c"]:
+    """One output per row: an ensemble's members vote with their probabilities."""
+    if outputs.ndim == 2:
+        return outputs
+    return loss.unlink(jnp.mean(loss.link(outputs), axis=1))
+
+
+def outputs_of(network: Any, loss: AbstractLoss, x: PyTree) -> Float[Array, "n c"]:
+    """The network's outputs on many rows, some at a time."""
+    rows = jax.tree.leaves(x)[0].shape[0]
+
+    def some(x: PyTree) -> Float[Array, "b c"]:
+        return combined(loss, network(x, key=None, inference=True))
+
+    if rows <= EVALUATION_ROWS:
+        return some(x)
+    chunks = -(-rows // EVALUATION_ROWS)
+    padding = chunks * EVALUATION_ROWS - rows
+
+    def cut(a: Array) -> Array:
+        a = jnp.pad(a, [(0, padding)] + [(0, 0)] * (a.ndim - 1))
+        return a.reshape(chunks, EVALUATION_ROWS, *a.shape[1:])
+
+    out = jax.lax.map(some, jax.tree.map(cut, x))
+    return out.reshape(chunks * EVALUATION_ROWS, -1)[:rows]
+
+
+def judge(
+    member: Member,
+    data: Dataset,
+    judge_loss: AbstractLoss,
+    train_loss: Float[Array, ""],
+) -> tuple[Member, Float[Array, ""]]:
+    """Validation loss now; the best weights are kept, and the stop rules applied.
+
+    Without validation rows the training loss stands in for it.
+    """
+    rows = data.validation_rows[member.split]
+    x, y, _ = data.batch(member.split, rows)
+    outputs = outputs_of(member.network, judge_loss, x)
+    use = rows_in_use(data.validation_size[member.split], rows.shape[0])
+    losses = jnp.where(use > 0, judge_loss(outputs, y), 0.0)
+    mean = jnp.sum(losses) / jnp.maximum(jnp.sum(use), 1.0)
+    value = jnp.where(jnp.sum(use) > 0, mean, train_loss)
+    return remember(member, value, outputs), value
+
+
+def remember(
+    member: Member, value: Float[Array, ""], outputs: Float[Array, "nv c"]
+) -> Member:
+    """The member after a judgement of `value`."""
+    params, _ = partition(member.network)
+    better = value < member.best_loss
+    kept = (member.best_params, member.best_outputs, member.best_loss, member.best_step)
+    new = (params, outputs, value, member.step)
+    kept = jax.lax.cond(better, lambda: new, lambda: kept)
+    waited = jnp.where(better, 0, member.waited + 1)
+    status = jnp.where(member.step >= member.stop.steps, CONVERGED, RUNNING)
+    status = jnp.where(waited >= member.stop.patience, STOPPED, status)
+    status = jnp.where(value <= member.stop.threshold, STOPPED, status)
+    status = jnp.where(jnp.isfinite(value), status, DIVERGED)
+    return eqx.tree_at(
+        lambda m: (
+            m.best_params,
+            m.best_outputs,
+            m.best_loss,
+            m.best_step,
+            m.waited,
+            m.status,
+            m.state,
+        ),
+        member,
+        (
+            *kept,
+            waited,
+            status.astype(jnp.int32),
+            member.optimizer.observe(member.state, value),
+        ),
+    )
+
+
+def train_round(
+    member: Member,
+    data: Dataset,
+    judge_loss: AbstractLoss,
+    batch_size: int,
+    steps: Int[Array, ""],
+) -> tuple[Member, Float[Array, " k"]]:
+    """Up to `steps` steps, then a judgement. Returns `(step, train loss, loss)`."""
+    end = jnp.minimum(member.step + steps, member.stop.steps)
+    taken = end - member.step
+
+    def body(_: int, carry: Any) -> Any:
+        member, total = carry
+        member, loss = step(member, data, batch_size)
+        return member, total + loss
+
+    member, total = jax.lax.fori_loop(0, taken, body, (member, jnp.float32(0)))
+    train_loss = total / jnp.maximum(taken, 1)
+    member, value = judge(member, data, judge_loss, train_loss)
+    return member, jnp.stack([member.step.astype(jnp.float32), train_loss, value])

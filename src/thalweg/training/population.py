@@ -1,0 +1,314 @@
+"""Train a population of networks at once: one program, a leading axis `p`.
+
+The program is compiled once for a signature and serves populations of any size: it has
+room for a fixed number of members per device, and *which* of them train in a call, for
+how many rounds, is data. So members come and go between calls (finished ones are read
+out, waiting ones move in), nothing is ever compiled again for it, and a member's
+arithmetic does not depend on who its neighbours are.
+"""
+
+import time
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Int, PyTree, UInt32
+
+from thalweg.losses import AbstractLoss
+from thalweg.training.candidate import is_structure
+from thalweg.training.dataset import Dataset
+from thalweg.training.member import RUNNING, Member, build, train_round
+
+ROUNDS = 32  # the most rounds that a member trains in one call
+PLACED = 8  # members that move in at a time with a history
+CURVE = ("step", "train_loss", "loss")
+
+
+class Arrivals(NamedTuple):
+    """Who lives at each place. Members marked fresh are built when first visited."""
+
+    candidate: Any  # leaves [p, ...]; has `assemble() -> Candidate`
+    split: Int[np.ndarray, " p"]
+    seed: UInt32[np.ndarray, " p"]
+    fresh: Int[np.ndarray, " p"]
+
+
+class Visit(NamedTuple):
+    """Which places train in one call, per device, in order; the rest are untouched."""
+
+    order: Int[np.ndarray, " p"]  # places within the device; the first `count` train
+    count: Int[np.ndarray, " devices"]
+    rounds: Int[np.ndarray, " devices"]  # of each member, ROUNDS at most
+    steps: Int[np.ndarray, " devices"]  # of one round
+
+
+class Task(NamedTuple):
+    """What all members of a program share."""
+
+    data: Dataset
+    inputs: Any  # leaves [s, ...], as the network's description wants them
+    outputs: int
+    judge: AbstractLoss  # what validation is measured by
+
+
+class Program:
+    """The compiled form of one signature.
+
+    **capacity**: places for members in all: a multiple of `width` times the devices.
+    **width**: how many of them a device trains as one batch.
+    """
+
+    def __init__(
+        self, example: Any, task: Task, *, mesh: Mesh, capacity: int, width: int
+    ):
+        assert capacity % (width * mesh.size) == 0, (capacity, width, mesh.size)
+        self.mesh, self.capacity, self.width = mesh, capacity, width
+        self.compile_seconds = 0.0
+        whole = eqx.filter_eval_shape(lambda: example.assemble())
+        self._batch_size, self._judge = whole.batch_size, task.judge
+        arrays, self._candidate_rest = eqx.partition(example, eqx.is_array_like)
+        self.example = jax.tree.map(np.asarray, arrays)  # leaves of one candidate
+        self.validation_size = np.asarray(task.data.validation_size)
+        self._outputs = task.outputs
+        member = eqx.filter_eval_shape(
+            self._build, self.example, task.data, task.inputs, np.int32(0), np.uint32(0)
+        )
+        self.member_shape, self._rest = eqx.partition(member, _is_shape)
+        self._compiled: Any = None
+
+    @property
+    def member_bytes(self) -> int:
+        """Memory that one place takes."""
+        leaves = jax.tree.leaves(self.member_shape)
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+
+    def compile(self, task: Task) -> None:
+        """Trace and compile, or take the program from the persistent cache."""
+        begin = time.perf_counter()
+        sharded, everywhere = self._shardings()
+
+        def per_place(leaf: Any) -> jax.ShapeDtypeStruct:
+            shape = (self.capacity, *np.shape(leaf))
+            return jax.ShapeDtypeStruct(shape, jnp.result_type(leaf), sharding=sharded)
+
+        def whole(leaf: Any) -> jax.ShapeDtypeStruct:
+            dtype = jnp.result_type(leaf)
+            return jax.ShapeDtypeStruct(np.shape(leaf), dtype, sharding=everywhere)
+
+        def places(dtype: Any, size: int) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((size,), dtype, sharding=sharded)
+
+        p, devices = self.capacity, self.mesh.size
+        i32, u32 = jnp.int32, jnp.uint32
+        arrivals = Arrivals(
+            jax.tree.map(per_place, self.example),
+            places(i32, p),
+            places(u32, p),
+            places(i32, p),
+        )
+        visit = Visit(places(i32, p), *(places(i32, devices) for _ in range(3)))
+        lowered = jax.jit(self._segment(), donate_argnums=0).lower(
+            jax.tree.map(per_place, self.member_shape),
+            jax.tree.map(whole, (task.data, task.inputs)),
+            arrivals,
+            visit,
+        )
+        self._compiled = lowered.compile()
+        self.compile_seconds = time.perf_counter() - begin
+
+    def empty(self) -> PyTree:
+        """A population in which nobody lives yet."""
+        sharded, _ = self._shardings()
+
+        def zeros(leaf: Any) -> Array:
+            return jax.device_put(
+                np.zeros((self.capacity, *leaf.shape), leaf.dtype), sharded
+            )
+
+        return jax.tree.map(zeros, self.member_shape)
+
+    def put(self, data: PyTree) -> PyTree:
+        """Operands that all devices share, where the program wants them."""
+        return jax.device_put(data, self._shardings()[1])
+
+    def run(
+        self, population: PyTree, shared: PyTree, arrivals: Arrivals, visit: Visit
+    ) -> tuple[PyTree, Float[Array, "p t k"]]:
+        """The population after the visit, and the rounds' curves (NaN: no round).
+
+        Consumes `population`. Returns before the work is done.
+        """
+        sharded, _ = self._shardings()
+        arrivals = arrivals._replace(
+            candidate=eqx.filter(arrivals.candidate, eqx.is_array_like)
+        )
+        arrivals, visit = jax.device_put((arrivals, visit), sharded)
+        return self._compiled(population, shared, arrivals, visit)
+
+    def place(self, population: PyTree, members: dict[int, PyTree]) -> PyTree:
+        """The population with members (their arrays) put where they are named.
+
+        Consumes `population`. A few at a time, so that one program serves any number.
+        """
+        for begin in range(0, len(members), PLACED):
+            some = list(members.items())[begin : begin + PLACED]
+            index = np.full(PLACED, self.capacity, np.int32)  # out of range: dropped
+            index[: len(some)] = [place for place, _ in some]
+            arrays = [arrays for _, arrays in some]
+            arrays += [arrays[0]] * (PLACED - len(some))
+            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *arrays)
+            population = _place(population, index, stacked)
+        return jax.device_put(population, self._shardings()[0])
+
+    def member(self, arrays: PyTree) -> Member:
+        """One member, whole again: `arrays` with what is no array."""
+        return eqx.combine(arrays, self._rest)
+
+    def _shardings(self) -> tuple[NamedSharding, NamedSharding]:
+        return NamedSharding(self.mesh, P("p")), NamedSharding(self.mesh, P())
+
+    def _build(
+        self, candidate: PyTree, data: Dataset, inputs: Any, split: Any, seed: Any
+    ) -> Member:
+        own = jax.tree.map(lambda leaf: leaf[split], inputs)
+        rows = data.validation_rows.shape[1]
+        whole = eqx.combine(candidate, self._candidate_rest).assemble()
+        return build(whole, own, self._outputs, rows, split, seed)
+
+    def _segment(self) -> Any:
+        """The function that is compiled: the loop over a device's members."""
+
+        def visit_member(
+            state: PyTree,
+            candidate: PyTree,
+            split: Any,
+            seed: Any,
+            fresh: Any,
+            live: Any,
+            shared: PyTree,
+            rounds: Any,
+            steps: Any,
+        ) -> tuple[PyTree, Float[Array, "t k"]]:
+            data, inputs = shared
+
+            def anew() -> PyTree:
+                member = self._build(candidate, data, inputs, split, seed)
+                return eqx.filter(member, eqx.is_array)
+
+            state = jax.lax.cond(fresh > 0, anew, lambda: state)
+            return self._rounds(state, data, live, rounds, steps)
+
+        def device(
+            population: PyTree, shared: PyTree, arrivals: Arrivals, visit: Visit
+        ) -> tuple[PyTree, Float[Array, "p t k"]]:
+            places = visit.order.shape[0]
+            count, rounds, steps = visit.count[0], visit.rounds[0], visit.steps[0]
+            curves = jnp.full((places, ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
+            everyone = (population, arrivals.candidate, *arrivals[1:])
+
+            def alone(number: Any, carry: Any) -> Any:
+                population, curves = carry
+                place = visit.order[number]
+                here = (population, *everyone[1:])
+                one = jax.tree.map(lambda a: _at(a, place), here)
+                new = visit_member(*one, True, shared, rounds, steps)
+                return jax.tree.map(
+                    lambda a, v: jax.lax.dynamic_update_index_in_dim(a, v, place, 0),
+                    (population, curves),
+                    new,
+                )
+
+            def together(number: Any, carry: Any) -> Any:
+                population, curves = carry
+                lanes = number * self.width + jnp.arange(self.width)
+                live = lanes < count
+                place = visit.order[jnp.minimum(lanes, places - 1)]
+                some = jax.tree.map(lambda a: a[place], (population, *everyone[1:]))
+                axes = jax.tree.map_with_path(
+                    lambda path, _: None if is_structure(path) else 0, some
+                )
+                # what chooses a branch is the same for all: a scalar keeps it a branch
+                some = jax.tree.map(
+                    lambda a, axis: a[0] if axis is None else a,
+                    some,
+                    axes,
+                    is_leaf=lambda a: a is None,
+                )
+                new = jax.vmap(
+                    visit_member,
+                    in_axes=(*axes, 0, None, None, None),
+                    out_axes=(axes[0], 0),
+                )(*some, live, shared, rounds, steps)
+                place = jnp.where(live, place, places)  # out of range: dropped
+                return jax.tree.map(
+                    lambda a, v: a.at[place].set(v, mode="drop"),
+                    (population, curves),
+                    new,
+                )
+
+            if self.width == 1:
+                return jax.lax.fori_loop(0, count, alone, (population, curves))
+            blocks = (count + self.width - 1) // self.width
+            return jax.lax.fori_loop(0, blocks, together, (population, curves))
+
+        return jax.shard_map(
+            device,
+            mesh=self.mesh,
+            in_specs=(P("p"), P(), P("p"), P("p")),
+            out_specs=P("p"),
+            check_vma=False,
+        )
+
+    def _rounds(
+        self, state: PyTree, data: Dataset, live: Any, rounds: Any, steps: Any
+    ) -> tuple[PyTree, Float[Array, "t k"]]:
+        """Train one member for some rounds, or until it ends."""
+        curve = jnp.full((ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
+
+        def going(carry: Any) -> Any:
+            number, state, _ = carry
+            running = self.member(state).status == RUNNING
+            return (number < rounds) & running & live
+
+        def one(carry: Any) -> Any:
+            number, state, curve = carry
+            member, row = train_round(
+                self.member(state), data, self._judge, self._batch_size, steps
+            )
+            curve = jax.lax.dynamic_update_index_in_dim(curve, row, number, 0)
+            return number + 1, eqx.filter(member, eqx.is_array), curve
+
+        _, state, curve = jax.lax.while_loop(going, one, (jnp.int32(0), state, curve))
+        return state, curve
+
+
+@partial(jax.jit, donate_argnums=0)
+def _place(population: PyTree, index: Array, members: PyTree) -> PyTree:
+    return jax.tree.map(
+        lambda leaf, new: leaf.at[index].set(new, mode="drop"), population, members
+    )
+
+
+def _at(leaf: Array, place: Any) -> Array:
+    return jax.lax.dynamic_index_in_dim(leaf, place, 0, keepdims=False)
+
+
+def _is_shape(leaf: Any) -> bool:
+    return isinstance(leaf, jax.ShapeDtypeStruct)
+
+
+def local(leaf: Array) -> np.ndarray:
+    """A sharded array on the host. On a CPU this copies nothing until it is indexed."""
+    return np.concatenate([np.asarray(s.data) for s in leaf.addressable_shards])
+
+
+def take(leaf: Array, places: Int[np.ndarray, " n"]) -> np.ndarray:
+    """Some rows of a sharded array, copied to the host."""
+    shards = [np.asarray(s.data) for s in leaf.addressable_shards]
+    size = shards[0].shape[0]
+    return np.stack([shards[place // size][place % size] for place in places])
