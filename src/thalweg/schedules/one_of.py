@@ -1,0 +1,49 @@
+"""A schedule whose kind is data: members with different schedules share a program."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from thalweg.core.errors import InvalidInput
+from thalweg.schedules.base import AbstractSchedule, known
+from thalweg.schedules.constant import as_schedule
+
+
+class OneOf(AbstractSchedule):
+    """`alternatives[index]`; all of them are held, so that `index` may be traced.
+
+    In a loop over members only the one named is computed; under `vmap` all are.
+    """
+
+    alternatives: tuple[AbstractSchedule, ...]
+    index: Int[Array, ""]
+
+    def __init__(self, alternatives: Sequence[Any], index: Any = 0):
+        self.alternatives = tuple(as_schedule(s) for s in alternatives)
+        self.index = jnp.asarray(index, jnp.int32)
+        check_index(len(self.alternatives), self.index)
+
+    def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
+        dtype = jnp.result_type(float)
+        branches = [
+            lambda step, schedule=schedule: jnp.asarray(schedule(step), dtype)
+            for schedule in self.alternatives
+        ]
+        return jax.lax.switch(self.index, branches, step)
+
+
+def check_index(count: int, index: Array) -> None:
+    """An error if a known `index` names none of `count` alternatives."""
+    if count == 0:
+        raise InvalidInput(
+            "`alternatives` must hold at least one entry, but got none. "
+            "Give the alternatives that `index` chooses from."
+        )
+    if known(index) and bool(((index < 0) | (index >= count)).any()):
+        raise InvalidInput(
+            f"`index` must name one of {count} alternatives, but got {index}. "
+            f"Use 0 to {count - 1}."
+        )
