@@ -1,0 +1,150 @@
+"""What every optimizer is, and the few words that algorithm files are written in.
+
+An optimizer is a frozen pytree: its hyper-parameters are array leaves (or schedules),
+so that other values run the same compiled program and a population of optimizers is one
+with a leading axis. `init` and `update` follow optax's calling convention; updates are
+added to the parameters.
+
+How an algorithm's file reads: `now = self.at(state.count)` turns schedules into values,
+`each` maps over the parameters' leaves, `Average` is a moving average that knows its
+bias (see `leafwise.py`).
+"""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Generic, Self, TypeVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, Int
+
+from thalweg.core.errors import InvalidInput, unknown_name
+from thalweg.core.typing import Params
+from thalweg.schedules.base import is_schedule, known, resolve
+from thalweg.schedules.constant import Product, as_schedule
+
+State = TypeVar("State")
+O = TypeVar("O", bound="AbstractOptimizer[Any]")
+
+_BELOW_ONE = 1 - 2.0**-24  # the bias correction divides by 1 - b
+# the values that make sense
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "learning_rate": (0.0, float("inf")),
+    "momentum": (0.0, 1.0),
+    "dampening": (0.0, 1.0),
+    "b1": (0.0, _BELOW_ONE),
+    "b2": (0.0, _BELOW_ONE),
+    "eps": (0.0, float("inf")),
+    "l2": (0.0, float("inf")),
+    "weight_decay": (0.0, float("inf")),
+}
+
+
+class AbstractOptimizer(eqx.Module, Generic[State]):
+    """A rule that turns gradients into updates; hyper-parameters are `hyper` fields.
+
+    A hyper-parameter is a number, an array or a schedule; a schedule is evaluated at
+    the number of updates made so far, from 0.
+    """
+
+    @abc.abstractmethod
+    def init(self, params: Params) -> State:
+        """The state before the first update."""
+
+    @abc.abstractmethod
+    def update(
+        self, grads: Params, state: State, params: Params
+    ) -> tuple[Params, State]:
+        """What to add to `params`, in their dtypes, and the next state."""
+
+    def observe(self, state: State, loss: Float[Array, ""]) -> State:
+        """Take note of a validation loss; called once per validation round."""
+        del loss
+        return state
+
+    def at(self, count: Int[Array, ""]) -> Self:
+        """This optimizer with every schedule replaced by its value at step `count`."""
+        return resolve(self, count)
+
+    def __check_init__(self):
+        for name, field in self.__dataclass_fields__.items():
+            value = getattr(self, name)
+            fit = eqx.is_array(value) or is_schedule(value)
+            if field.metadata.get("hyper") and not fit:
+                raise InvalidInput(
+                    f"`{name}` must be a number, an array or a schedule, but got "
+                    f"{value!r}. Give {type(self).__name__} one of those."
+                )
+        for name in self.__dataclass_fields__.keys() & LIMITS.keys():
+            value = getattr(self, name)
+            low, high = LIMITS[name]
+            # NaN passes: a diverged member is data
+            if known(value) and bool(((value < low) | (value > high)).any()):
+                end = "1)" if high == _BELOW_ONE else f"{high:g}]"
+                raise InvalidInput(
+                    f"`{name}` must lie in [{low:g}, {end}, but got {value}. "
+                    f"Give {type(self).__name__} a value in that range, or a schedule."
+                )
+
+
+def _nested(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:
+    """The fields of a wrapper that hold optimizers."""
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, tuple):
+            return bool(value) and all(holds(v) for v in value)
+        return isinstance(value, AbstractOptimizer)
+
+    fields = optimizer.__dataclass_fields__
+    return {n: getattr(optimizer, n) for n in fields if holds(getattr(optimizer, n))}
+
+
+def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:
+    """The names of the hyper-parameters of an optimizer, or of those it wraps."""
+    nested = _nested(optimizer)
+    if nested:
+        inner = jax.tree.leaves(nested, is_leaf=_is_optimizer)
+        return set().union(*map(hyper_parameters, inner))
+    fields = optimizer.__dataclass_fields__.values()
+    return {field.name for field in fields if field.metadata.get("hyper")}
+
+
+def scaled(optimizer: O, factors: Mapping[str, Any]) -> O:
+    """The optimizer with the hyper-parameters named in `factors` multiplied by them.
+
+    Schedules are multiplied too. In a wrapper the wrapped optimizer is changed; among
+    alternatives each takes the factors that it has a hyper-parameter for.
+
+    Raises `UnknownName` for a name that no optimizer inside has.
+    """
+    known = hyper_parameters(optimizer)
+    for name in factors:
+        if name not in known:
+            kind = f"hyper-parameter of {type(optimizer).__name__}"
+            raise unknown_name(kind, name, sorted(known))
+    nested = _nested(optimizer)
+    if nested:
+
+        def inner(o: AbstractOptimizer[Any]) -> AbstractOptimizer[Any]:
+            own = hyper_parameters(o)
+            return scaled(o, {n: f for n, f in factors.items() if n in own})
+
+        new = jax.tree.map(inner, nested, is_leaf=_is_optimizer)
+    else:
+        new = {n: _times(getattr(optimizer, n), f) for n, f in factors.items()}
+    names = list(new)
+    if not names:
+        return optimizer
+    return eqx.tree_at(
+        lambda o: [getattr(o, n) for n in names], optimizer, [new[n] for n in names]
+    )
+
+
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, AbstractOptimizer)
+
+
+def _times(value: Any, factor: Any) -> Any:
+    if is_schedule(value) or is_schedule(factor):
+        return Product(as_schedule(value), as_schedule(factor))
+    return value * factor

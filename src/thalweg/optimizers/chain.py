@@ -1,0 +1,57 @@
+"""Gradient transformations before an optimizer: `chain(ClipByGlobalNorm(), Adam())`."""
+
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int
+
+from thalweg.core.errors import InvalidInput
+from thalweg.core.typing import Params
+from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.clipping import AbstractTransform
+from thalweg.optimizers.leafwise import no_steps
+from thalweg.schedules.base import resolve
+
+
+class ChainState(eqx.Module):
+    count: Int[Array, ""]  # updates made
+    inner: Any  # the optimizer's state
+
+
+class Chain(AbstractOptimizer[ChainState]):
+    """Gradients pass the transformations in their order, then reach the optimizer."""
+
+    transforms: tuple[AbstractTransform, ...]
+    optimizer: AbstractOptimizer[Any]
+
+    def init(self, params: Params) -> ChainState:
+        return ChainState(no_steps(), self.optimizer.init(params))
+
+    def update(
+        self, grads: Params, state: ChainState, params: Params
+    ) -> tuple[Params, ChainState]:
+        for transform in resolve(self.transforms, state.count):
+            grads = transform(grads, params)
+        updates, inner = self.optimizer.update(grads, state.inner, params)
+        return updates, ChainState(state.count + 1, inner)
+
+    def observe(self, state: ChainState, loss: Float[Array, ""]) -> ChainState:
+        return ChainState(state.count, self.optimizer.observe(state.inner, loss))
+
+
+def chain(*parts: AbstractTransform | AbstractOptimizer[Any]) -> Chain:
+    """Transformations, then one optimizer, as one optimizer.
+
+    Raises `InvalidInput` for another order.
+    """
+    *transforms, optimizer = parts or (None,)
+    right = isinstance(optimizer, AbstractOptimizer) and all(
+        isinstance(t, AbstractTransform) for t in transforms
+    )
+    if not right:
+        got = ", ".join(type(part).__name__ for part in parts) or "nothing"
+        raise InvalidInput(
+            f"`chain` takes gradient transformations and then one optimizer, but got "
+            f"{got}. For example: chain(ClipByGlobalNorm(1.0), Adam(1e-3))."
+        )
+    return Chain(tuple(transforms), optimizer)  # pyright: ignore[reportArgumentType]
