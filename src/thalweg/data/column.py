@@ -71,7 +71,7 @@ def infer_column(series: "pd.Series", *, categorical: bool = False) -> Finding:
         return _date(name, values.dates(series), "ymd")
     if pd.api.types.is_timedelta64_dtype(dtype):
         series = pd.Series(values.numbers(series), name=name)
-    if is_index(series):
+    if may_be_index(name) and is_index(series):
         return dropped(name, "row number")
     codes, distinct = values.factorized(series)
     present = codes >= 0
@@ -88,11 +88,14 @@ def infer_column(series: "pd.Series", *, categorical: bool = False) -> Finding:
     return _infer_text(name, distinct, counts, codes)
 
 
+def may_be_index(name: str) -> bool:
+    """Whether a column is called as exported row numbers are."""
+    name = name.strip().lower()
+    return name in _INDEX_NAMES or name.startswith("unnamed:")
+
+
 def is_index(series: "pd.Series") -> bool:
-    """Whether a column only numbers the rows, as exported indices do."""
-    name = str(series.name).strip().lower()
-    if name not in _INDEX_NAMES and not name.startswith("unnamed:"):
-        return False
+    """Whether a column only numbers the rows."""
     if not values.is_plain(series.dtype) or len(series) < 3:
         return False
     steps = np.diff(series.to_numpy(dtype=float, na_value=np.nan))

@@ -92,4 +92,5 @@ def date_part(dates: Any, part: str) -> Float[np.ndarray, "n"]:
         stamps = dates.to_numpy().astype("datetime64[ms]")
         days = stamps.astype(np.int64) / 86_400_000.0
         return np.where(np.isnat(stamps), np.nan, days)
-    return np.asarray(getattr(dates, part), dtype=float)
+    attribute = "day_of_week" if part == "weekday" else part
+    return np.asarray(getattr(dates, attribute), dtype=float)

@@ -15,8 +15,8 @@ Decimal: TypeAlias = Literal[".", ","]
 
 # what people write into a column of numbers where there is none
 MISSING_WORDS = frozenset(
-    "? - -- . na n/a #n/a nan nil none null missing unknown <na> nat".split() + [""]
-)
+    ["", "?", "-", "--", ".", "na", "n/a", "#n/a", "<na>", "nan", "nat", "nil", "none"]
+) | {"null", "missing", "unknown"}
 
 _CURRENCY = "[$€£¥]"
 _DRESSED = re.compile(

@@ -9,7 +9,15 @@ import numpy as np
 
 from thalweg.core.errors import DataError
 from thalweg.data import values, wording
-from thalweg.data.column import HUGE, Column, Finding, dropped, infer_column, is_index
+from thalweg.data.column import (
+    HUGE,
+    Column,
+    Finding,
+    dropped,
+    infer_column,
+    is_index,
+    may_be_index,
+)
 from thalweg.data.frames import as_frame, column_of, is_named
 
 if TYPE_CHECKING:
@@ -166,7 +174,7 @@ def _plain_findings(frame: "pd.DataFrame", names: list[str]) -> dict[str, Findin
             found[name] = dropped(name, "no value")
         elif low[i] == high[i] and not some_missing[i]:
             found[name] = dropped(name, "constant")
-        elif is_index(column_of(frame, name)):
+        elif may_be_index(name) and is_index(column_of(frame, name)):
             found[name] = dropped(name, "row number")
         else:
             topics = []

@@ -130,14 +130,14 @@ def _read_numbers(
     if not pd.api.types.is_numeric_dtype(series.dtype):
         numbers = parsed_target(series)
         if numbers is None:
-            example = series[present].iloc[0]
+            example = series.loc[present].iloc[0]
             raise DataError(
                 f"Regression needs numbers, but the target {name!r} holds values such "
                 f"as {str(example)!r}. Choose classification or another target."
             )
         series = numbers
         present = _present(series)
-    values = series[present].to_numpy(dtype=float)
+    values = series.loc[present].to_numpy(dtype=float)
     if len(values) < 2:
         raise DataError(
             f"Learning needs at least 2 rows, but the target {name!r} has "
@@ -157,7 +157,7 @@ def _read_classes(
 ) -> Target:
     import pandas as pd
 
-    series = series[present]
+    series = series.loc[present]
     if pd.api.types.is_float_dtype(series.dtype):
         x = series.to_numpy(dtype=float)
         if (x != np.floor(x)).any():
@@ -165,6 +165,8 @@ def _read_classes(
                 f"Unknown label type: classes were asked for, but the target {name!r} "
                 f"is continuous, such as {x[x != np.floor(x)][0]:g}. Choose regression."
             )
+        if not present.all():  # the gaps are why whole numbers came as floats
+            series = series.astype(np.int64)
     factorized(series)  # refuses lists and dicts, by name
     classes, codes = Classes.fit_encode(_plain(series))
     counts = np.bincount(codes)

@@ -1,7 +1,8 @@
 """Each column's ranks, spread like a normal distribution.
 
-The map is that of scikit-learn's `QuantileTransformer(output_distribution="normal")`:
-repeated values take the middle of their ranks.
+The map is that of scikit-learn's `QuantileTransformer(output_distribution="normal")`.
+Departs from it where the least or the largest value is repeated: they too take the
+middle of their ranks, where scikit-learn sends them to ±5.2 (so both of two values).
 """
 
 from dataclasses import dataclass
