@@ -1,0 +1,248 @@
+"""Step by step against PyTorch, optax and Keras, and against the papers' equations.
+
+The oracles' numbers were recorded by `scripts/record_trajectories.py`: double
+precision, 60 steps, a falling rate, gradients of every kind (sign flips, sparse, dead
+at first, 1e-12 to 1e12), arrays of 0, 1, 2 and 4 dimensions.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from thalweg.optimizers import OPTIMIZERS
+from thalweg.schedules import InverseTime, Linear
+
+FOLDER = Path(__file__).parent / "trajectories"
+SHARED = json.loads((FOLDER / "gradients.json").read_text())
+ORACLES = [
+    json.loads((FOLDER / f"{o}.json").read_text()) for o in ("torch", "optax", "keras")
+]
+CASES = [
+    pytest.param(case, id=f"{file['oracle']}-{file['version']}-{case['call']}")
+    for file in ORACLES
+    for case in file["cases"]
+]
+
+
+def split(row: Any) -> list[Any]:
+    """Seven numbers as four arrays of 0, 1, 2 and 4 dimensions."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in SHARED["shapes"]])[:-1]
+    parts = np.split(np.asarray(row), ends)
+    return [p.reshape(s) for p, s in zip(parts, SHARED["shapes"], strict=True)]
+
+
+@eqx.filter_jit
+def trajectory(optimizer, params, grads):
+    """The parameters after each step."""
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = optimizer.update(g, state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+        return (params, state), params
+
+    return jax.lax.scan(step, (params, optimizer.init(params)), grads)[1]
+
+
+def ours(optimizer) -> np.ndarray:
+    """Our trajectory on the recorded gradients, one row per step."""
+    params = [jnp.asarray(x) for x in split(SHARED["start"])]
+    steps = [split(row) for row in SHARED["gradients"]]
+    grads = [jnp.stack(g) for g in zip(*steps, strict=True)]
+    path = trajectory(optimizer, params, grads)
+    return np.concatenate([np.asarray(x).reshape(len(steps), -1) for x in path], axis=1)
+
+
+def build(name: str, settings: dict[str, Any]):
+    """Our optimizer as a recorded case names it."""
+    settings = {k: np.inf if v == "inf" else v for k, v in settings.items()}
+    peak = settings.pop("learning_rate")
+    if "inverse_time" in settings:
+        rate = InverseTime(peak, rate=settings.pop("inverse_time"))
+    else:
+        rate = Linear(peak, SHARED["horizon"])
+    return OPTIMIZERS[name](rate, **settings)
+
+
+def assert_close(got, expected, rtol=1e-12):
+    """Equal at every step; near a zero crossing relative to the path so far."""
+    expected = np.asarray(expected)
+    size = np.maximum.accumulate(np.abs(expected), axis=0)
+    worst = np.max(np.abs(got - expected) / size, axis=0)
+    assert (worst <= rtol).all(), f"relative differences per parameter: {worst}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_step_is_the_oracles(x64, case):
+    got = ours(build(case["optimizer"], case["settings"]))
+    assert got.dtype == np.float64
+    assert_close(got, case["params"])
+
+
+# -- the papers' equations, in plain NumPy; a rate of 0.1, no schedule
+
+RATE = 0.1
+
+
+def adam_paper(p, grads, b1=0.9, b2=0.999, eps=1e-8, decay=0.0):
+    """Kingma & Ba 2015, Algorithm 1; Loshchilov & Hutter 2019, Algorithm 2, line 12."""
+    m = v = np.zeros_like(p)
+    for t, g in enumerate(grads, 1):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
+        p = p - (RATE * m_hat / (np.sqrt(v_hat) + eps) + decay * p)
+        yield p
+
+
+def adamax_paper(p, grads, b1=0.9, b2=0.999):
+    """Kingma & Ba 2015, Algorithm 2; 0/0, which it leaves open, is 0."""
+    m = u = np.zeros_like(p)
+    for t, g in enumerate(grads, 1):
+        m = b1 * m + (1 - b1) * g
+        u = np.maximum(b2 * u, np.abs(g))
+        p = p - RATE / (1 - b1**t) * m / np.where(u == 0, 1, u)
+        yield p
+
+
+def amsgrad_paper(p, grads, b1=0.9, b2=0.999, eps=1e-8):
+    """Reddi et al. 2018, Algorithm 2, with eps for 0/0."""
+    m = v = v_hat = np.zeros_like(p)
+    for g in grads:
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        v_hat = np.maximum(v_hat, v)
+        p = p - RATE * m / (np.sqrt(v_hat) + eps)
+        yield p
+
+
+def adagrad_paper(p, grads, eps=1e-10):
+    """Duchi et al. 2011, Figure 1 with a diagonal G."""
+    s = np.zeros_like(p)
+    for g in grads:
+        s = s + g**2
+        p = p - RATE * g / (eps + np.sqrt(s))
+        yield p
+
+
+def polyak_paper(p, grads, momentum=0.9):
+    """Polyak 1964: x_{t+1} = x_t - a g_t + b (x_t - x_{t-1})."""
+    before = p
+    for g in grads:
+        before, p = p, p - RATE * g + momentum * (p - before)
+        yield p
+
+
+def nesterov_paper(p, grads, momentum=0.9):
+    """Sutskever et al. 2013, equations 3-4: g is taken at theta + mu v."""
+    v = np.zeros_like(p)
+    theta = p
+    for g in grads:
+        v = momentum * v - RATE * g
+        theta = theta + v
+        yield theta + momentum * v  # the point at which the next gradient is taken
+
+
+def graves_paper(p, grads, b2=0.95, momentum=0.9, eps=1e-4):
+    """Graves 2013, equations 38-41: centred, eps under the root, rate inside."""
+    n = mean = delta = np.zeros_like(p)
+    for g in grads:
+        n = b2 * n + (1 - b2) * g**2
+        mean = b2 * mean + (1 - b2) * g
+        delta = momentum * delta - RATE * g / np.sqrt(n - mean**2 + eps)
+        p = p + delta
+        yield p
+
+
+def dozat_paper(p, grads, b1=0.9, b2=0.999, eps=1e-8, psi=0.004):
+    """Dozat 2016, Algorithm 2 with its schedule mu_t = b1 (1 - 0.5 * 0.96^(t psi))."""
+    m = n = np.zeros_like(p)
+    product = 1.0
+    for t, g in enumerate(grads, 1):
+        mu, after = (b1 * (1 - 0.5 * 0.96 ** (k * psi)) for k in (t, t + 1))
+        product *= mu
+        g_hat = g / (1 - product)
+        m = b1 * m + (1 - b1) * g
+        n = b2 * n + (1 - b2) * g**2
+        m_hat, n_hat = m / (1 - product * after), n / (1 - b2**t)
+        m_bar = (1 - mu) * g_hat + after * m_hat
+        p = p - RATE * m_bar / (np.sqrt(n_hat) + eps)
+        yield p
+
+
+PAPERS = [
+    (adam_paper, "adam", {}),
+    (
+        lambda p, g: adam_paper(p, g, decay=0.02),
+        "adamw",
+        {"weight_decay": 0.02, "independent": True},
+    ),
+    (
+        lambda p, g: adam_paper(p, g, decay=0.02 * RATE),
+        "adamw",
+        {"weight_decay": 0.02},
+    ),
+    (adamax_paper, "adamax", {"eps": 1e-300}),
+    (amsgrad_paper, "amsgrad", {"correction": "none"}),
+    (adagrad_paper, "adagrad", {}),
+    (polyak_paper, "momentum", {}),
+    (nesterov_paper, "nesterov", {}),
+    (
+        graves_paper,
+        "rmsprop",
+        {
+            "b2": 0.95,
+            "momentum": 0.9,
+            "eps": 1e-4,
+            "centred": True,
+            "eps_inside": True,
+            "rate_inside": True,
+        },
+    ),
+    (dozat_paper, "nadamw", {"weight_decay": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("equations", "name", "settings"), PAPERS)
+def test_every_step_is_the_papers(x64, equations, name, settings):
+    got = ours(OPTIMIZERS[name](RATE, **settings))
+    start, grads = np.asarray(SHARED["start"]), np.asarray(SHARED["gradients"])
+    assert_close(got, list(equations(start, grads)))
+
+
+CONVENTIONS = [
+    ("momentum", {}, {"rate_inside": True}),
+    ("momentum", {}, {"dampening": 0.1}),
+    ("momentum", {"weight_decay": 0.1}, {"l2": 0.1}),
+    ("nesterov", {}, {"rate_inside": True}),
+    ("nesterov", {"weight_decay": 0.1}, {"l2": 0.1}),
+    ("adagrad", {"eps": 1e-7}, {"eps": 1e-7, "eps_inside": True}),
+    ("adagrad", {}, {"initial_accumulator": 0.1}),
+    ("rmsprop", {"eps": 1e-7}, {"eps": 1e-7, "eps_inside": True}),
+    ("rmsprop", {"momentum": 0.5}, {"momentum": 0.5, "rate_inside": True}),
+    ("rmsprop", {}, {"centred": True}),
+    ("adam", {}, {"epsilon_hat": True}),
+    ("adamax", {}, {"eps_outside": True}),
+    ("amsgrad", {}, {"correction": "before"}),
+    ("amsgrad", {}, {"correction": "none"}),
+    ("adamw", {}, {"independent": True}),
+    ("adamw", {}, {"epsilon_hat": True}),
+    ("nadamw", {}, {"momentum_decay": 1.0}),
+    ("nadamw", {}, {"independent": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "one", "other"), CONVENTIONS)
+def test_every_convention_matters(x64, name, one, other):
+    """The recorded gradients tell each pair of conventions apart."""
+    first, second = (
+        ours(build(name, {"learning_rate": 0.1, **s})) for s in (one, other)
+    )
+    with pytest.raises(AssertionError, match="relative differences"):
+        assert_close(second, first, rtol=1e-9)
