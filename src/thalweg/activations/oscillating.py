@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thalweg.activations.base import Activation, Traits
+from thalweg.activations.vectorized import sine
 
 
 class SinePi(Activation):
@@ -16,7 +17,7 @@ class SinePi(Activation):
     """
 
     def __call__(self, x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-        return jnp.sin(math.pi * x) / math.pi
+        return sine(x / 2) / math.pi
 
     def describe(self) -> Traits:
         bound = 1 / math.pi

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thalweg.activations.base import Activation, Traits, number, parameter, read
+from thalweg.activations.vectorized import arctan
 
 INF = math.inf
 
@@ -69,7 +70,7 @@ class Arctan(Activation):
     """Like tanh with tails that flatten as 1/x², so large inputs still learn."""
 
     def __call__(self, x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-        return jnp.arctan(x)
+        return arctan(x)
 
     def describe(self) -> Traits:
         half = math.pi / 2

@@ -20,6 +20,10 @@ from thalweg.core.typing import Key
 Batch: TypeAlias = Float[Array, "b d"] | Mapping[str, Array]
 
 
+def _as_bins(value: Any) -> Any:
+    return None if value is None else jnp.asarray(value, jnp.result_type(float))
+
+
 class Inputs(eqx.Module):
     """The columns of a table as a network sees them."""
 
@@ -27,7 +31,7 @@ class Inputs(eqx.Module):
     # categories of each column; code 0 stands for unknown or missing, and is counted
     cardinalities: tuple[int, ...] = eqx.field(static=True, converter=tuple, default=())
     # increasing quantiles of each numeric column's training part; they may repeat
-    bins: Float[Array, "d q"] | None = None
+    bins: Float[Array, "d q"] | None = eqx.field(default=None, converter=_as_bins)
 
     def __check_init__(self) -> None:
         if self.numeric < 0 or any(n < 1 for n in self.cardinalities):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
+from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Key
 from thalweg.networks.base import Batch, Inputs, columns
 from thalweg.networks.categorical import Categorical, CategoricalLayer
@@ -19,6 +20,12 @@ class Encoder(eqx.Module):
     numeric: Any
     categorical: CategoricalLayer | None
     inputs: Inputs  # without bins
+    sections: tuple[int, ...] = eqx.field(static=True)  # units of each column
+
+    @property
+    def width(self) -> int:
+        """How many units come out."""
+        return sum(self.sections)
 
     def __call__(self, x: Batch) -> Float[Array, "b f"]:
         numeric, codes = columns(x, self.inputs)
@@ -29,18 +36,30 @@ class Encoder(eqx.Module):
             parts.append(self.categorical(codes))
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
 
-
-def encoder(
-    inputs: Inputs, numeric: AbstractEmbedding, categorical: Categorical, *, key: Key
-) -> tuple[Encoder, int]:
-    """The encoder of these columns, and how many units it makes of them."""
-    numeric_key, categorical_key = jr.split(key)
-    width = numeric.width(inputs.numeric) if inputs.numeric else 0
-    width += categorical.width(inputs.cardinalities)
-    return Encoder(
-        numeric.build(inputs, key=numeric_key) if inputs.numeric else None,
-        categorical.build(inputs.cardinalities, key=categorical_key)
-        if inputs.cardinalities
-        else None,
-        Inputs(inputs.numeric, inputs.cardinalities),
-    ), width
+    @staticmethod
+    def build(
+        inputs: Inputs,
+        numeric: AbstractEmbedding,
+        categorical: Categorical,
+        *,
+        key: Key,
+    ) -> "Encoder":
+        """The encoder of these columns."""
+        numeric_key, categorical_key = jr.split(key)
+        sections = (numeric.units,) * inputs.numeric
+        sections += categorical.sections(inputs.cardinalities)
+        if sum(sections) == 0:
+            raise InvalidInput(
+                "A network needs a column that varies, but got no numeric column and "
+                f"cardinalities={inputs.cardinalities} (0 counted). Keep a column "
+                "that has at least one known category."
+            )
+        codes = None
+        if inputs.cardinalities:
+            codes = categorical.build(inputs.cardinalities, key=categorical_key)
+        return Encoder(
+            numeric.build(inputs, key=numeric_key) if inputs.numeric else None,
+            codes,
+            Inputs(inputs.numeric, inputs.cardinalities),
+            sections,
+        )

@@ -12,15 +12,14 @@ from jaxtyping import Array, Float, Int, UInt32
 
 from thalweg.activations import Activation, as_activation
 from thalweg.core import rng
-from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
 from thalweg.core.trainable import Fixed
 from thalweg.core.typing import Hyper, Key
 from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
 from thalweg.networks.categorical import Categorical
-from thalweg.networks.depth import as_count, up_to
+from thalweg.networks.depth import as_count, as_widths, check_hidden, up_to
 from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
-from thalweg.networks.encoder import Encoder, encoder
+from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.linear import Linear, Scaling
 from thalweg.networks.normalization import (
@@ -82,7 +81,7 @@ class MLP(AbstractDescription):
     """
 
     hidden: tuple[int, ...] = eqx.field(
-        static=True, default=(64, 64), converter=tuple
+        static=True, default=(64, 64), converter=as_widths
     )  # units of each hidden layer
     activation: Activation = eqx.field(default="relu", converter=as_activation)
     normalization: NormalizationChoice = eqx.field(
@@ -103,22 +102,14 @@ class MLP(AbstractDescription):
     parametric_activation: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self) -> None:
-        if not self.hidden or any(w < 1 for w in self.hidden):
-            raise InvalidInput(
-                "`hidden` needs at least one layer, each of at least one unit, "
-                f"but got {self.hidden}."
-            )
-        if self.depth is not None and len(set(self.hidden)) > 1:
-            raise InvalidInput(
-                "`depth` as data needs hidden layers of one width, but got "
-                f"hidden={self.hidden}. Use equal widths, or `depth=None`."
-            )
+        check_hidden(self.hidden, self.depth)
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> MLPNetwork:
         encoder_key, head_key, *keys = jr.split(key, 2 + len(self.hidden))
-        first, width = encoder(
+        encoder = Encoder.build(
             inputs, self.numeric_embedding, self.categorical, key=encoder_key
         )
+        width = encoder.width
         scaling = Scaling.build(width) if self.scaling_layer else None
         layers = []
         for units, layer_key in zip(self.hidden, keys, strict=True):
@@ -127,7 +118,7 @@ class MLP(AbstractDescription):
         head = Linear.build(
             width, outputs, init=as_initializer("lecun"), ntk=self.ntk, key=head_key
         )
-        return MLPNetwork(first, scaling, tuple(layers), head, Fixed(self.depth))
+        return MLPNetwork(encoder, scaling, tuple(layers), head, Fixed(self.depth))
 
     def _layer(self, fan_in: int, units: int, *, key: Key) -> Dense:
         return Dense(

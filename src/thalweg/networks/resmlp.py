@@ -21,7 +21,7 @@ from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, I
 from thalweg.networks.categorical import Categorical
 from thalweg.networks.depth import as_count, up_to
 from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
-from thalweg.networks.encoder import Encoder, encoder
+from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.linear import Linear, Scaling
 from thalweg.networks.normalization import (
@@ -119,15 +119,15 @@ class ResidualMLP(AbstractDescription):
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> ResidualMLPNetwork:
         encoder_key, stem_key, head_key, *keys = jr.split(key, 3 + self.blocks)
-        first, features = encoder(
+        encoder = Encoder.build(
             inputs, self.numeric_embedding, self.categorical, key=encoder_key
         )
         linear = partial(Linear.build, bias_scale=self.bias_scale, ntk=self.ntk)
         lecun = as_initializer("lecun")
         return ResidualMLPNetwork(
-            first,
-            Scaling.build(features) if self.scaling_layer else None,
-            linear(features, self.width, init=lecun, key=stem_key),
+            encoder,
+            Scaling.build(encoder.width) if self.scaling_layer else None,
+            linear(encoder.width, self.width, init=lecun, key=stem_key),
             tuple(self._block(key) for key in keys),
             Normalization.build(self.width, self.normalization),
             self.activation,

@@ -2,9 +2,8 @@
 
 Gorishniy et al. 2024, https://arxiv.org/abs/2410.24210, on BatchEnsemble (Wen et al.
 2020, https://arxiv.org/abs/2002.06715): member i of a layer computes
-`s_i * ((r_i * x) @ kernel) + bias_i`, and has a head of its own.
-Departs from the paper: the random signs of the first adapter are one for each unit of
-the embeddings, not one for each feature.
+`s_i * ((r_i * x) @ kernel) + bias_i`, and has a head of its own. The first r is random,
+signs without a numeric embedding and normal with one; all other r and s start at one.
 """
 
 import math
@@ -13,6 +12,7 @@ from functools import partial
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from thalweg.activations import Activation, as_activation
@@ -22,16 +22,16 @@ from thalweg.core.trainable import Fixed
 from thalweg.core.typing import Hyper, Key
 from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
 from thalweg.networks.categorical import Categorical
-from thalweg.networks.depth import as_count, up_to
+from thalweg.networks.depth import as_count, as_widths, check_hidden, up_to
 from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
-from thalweg.networks.encoder import Encoder, encoder
+from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.normalization import (
     Normalization,
     NormalizationChoice,
     as_normalization,
 )
-from thalweg.networks.numeric import AbstractEmbedding, as_embedding
+from thalweg.networks.numeric import AbstractEmbedding, Identity, as_embedding
 
 
 class EnsembleLinear(eqx.Module):
@@ -94,15 +94,16 @@ class TabMNetwork(AbstractNetwork):
 
 
 class TabM(AbstractDescription):
-    """Many networks for little more than the price of one; often the best single model.
+    """An ensemble with little more than one network's parameters: hard to overfit.
 
-    Train it by the mean of its members' losses; predict by the mean of their
-    probabilities. With `mini` the members differ in one adapter and their heads only.
+    Often the best single model, for `members` times the arithmetic of an MLP. Train it
+    by the mean of its members' losses; predict by the mean of their probabilities.
+    With `mini` the members differ in one adapter and their heads only.
     """
 
     members: int = eqx.field(static=True, default=16)
     hidden: tuple[int, ...] = eqx.field(
-        static=True, default=(64, 64), converter=tuple
+        static=True, default=(64, 64), converter=as_widths
     )  # units of each hidden layer
     mini: bool = eqx.field(static=True, default=False)
     activation: Activation = eqx.field(default="relu", converter=as_activation)
@@ -119,48 +120,48 @@ class TabM(AbstractDescription):
     init: VarianceScaling = eqx.field(default="he", converter=as_initializer)
 
     def __check_init__(self) -> None:
-        if self.members < 1 or not self.hidden or any(w < 1 for w in self.hidden):
-            raise InvalidInput(
-                "`members` and each of `hidden`, which needs at least one layer, must "
-                f"be >= 1, but got members={self.members}, hidden={self.hidden}."
-            )
-        if self.depth is not None and len(set(self.hidden)) > 1:
-            raise InvalidInput(
-                "`depth` as data needs hidden layers of one width, but got "
-                f"hidden={self.hidden}. Use equal widths, or `depth=None`."
-            )
+        check_hidden(self.hidden, self.depth)
+        if self.members < 1:
+            raise InvalidInput(f"`members` must be >= 1, but got {self.members}.")
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> TabMNetwork:
         encoder_key, head_key, *keys = jr.split(key, 2 + len(self.hidden))
-        first, width = encoder(
+        encoder = Encoder.build(
             inputs, self.numeric_embedding, self.categorical, key=encoder_key
         )
+        width = encoder.width
         layers = []
         for number, (units, layer_key) in enumerate(
             zip(self.hidden, keys, strict=True)
         ):
-            layers.append(self._layer(number, width, units, key=layer_key))
+            kernel_key, adapter_key = jr.split(layer_key)
+            incoming = None
+            if number == 0:
+                incoming = self._first_adapter(encoder, key=adapter_key)
+            elif not self.mini:
+                incoming = jnp.ones((self.members, width))
+            kernel = self.init.sample(kernel_key, (width, units))
+            layers.append(self._layer(kernel, incoming))
             width = units
         shape = (self.members, width, outputs)
         kernel = jr.normal(head_key, shape) / math.sqrt(width)
         bias = jnp.zeros((self.members, outputs))
-        return TabMNetwork(first, tuple(layers), kernel, bias, Fixed(self.depth))
+        return TabMNetwork(encoder, tuple(layers), kernel, bias, Fixed(self.depth))
+
+    def _first_adapter(self, encoder: Encoder, *, key: Key) -> Float[Array, "m i"]:
+        """What tells members apart at the start: one number for each column."""
+        shape = (self.members, len(encoder.sections))
+        plain = isinstance(self.numeric_embedding, Identity)
+        draw = jr.rademacher if plain else jr.normal
+        adapter = draw(key, shape, jnp.result_type(float))
+        return jnp.repeat(adapter, np.asarray(encoder.sections), axis=1)
 
     def _layer(
-        self, number: int, fan_in: int, units: int, *, key: Key
+        self, kernel: Float[Array, "i o"], incoming: Float[Array, "m i"] | None
     ) -> EnsembleDense:
-        kernel_key, sign_key = jr.split(key)
-        incoming = outgoing = None
-        if number == 0:
-            incoming = jr.rademacher(
-                sign_key, (self.members, fan_in), jnp.result_type(float)
-            )
-        elif not self.mini:
-            incoming = jnp.ones((self.members, fan_in))
-        if not self.mini:
-            outgoing = jnp.ones((self.members, units))
+        units = kernel.shape[1]
+        outgoing = None if self.mini else jnp.ones((self.members, units))
         bias = jnp.zeros((1 if self.mini else self.members, units))
-        kernel = self.init.sample(kernel_key, (fan_in, units))
         return EnsembleDense(
             EnsembleLinear(kernel, bias, incoming, outgoing),
             Normalization.build(units, self.normalization),

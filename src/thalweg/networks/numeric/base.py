@@ -1,0 +1,74 @@
+"""What a numeric embedding is, and the products that all of them share."""
+
+import math
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from thalweg.core.typing import Key
+from thalweg.networks.base import Inputs
+
+
+class AbstractEmbedding(eqx.Module):
+    """The hyper-parameters of a numeric embedding."""
+
+    @property
+    @abstractmethod
+    def units(self) -> int:
+        """How many units each number becomes."""
+
+    @abstractmethod
+    def build(self, inputs: Inputs, *, key: Key) -> Any:
+        """A module from `Float[b, d]` to `Float[b, d * units]`, column by column."""
+
+
+class Identity(AbstractEmbedding):
+    """The numbers as they are; the fastest."""
+
+    @property
+    def units(self) -> int:
+        return 1
+
+    def build(self, inputs: Inputs, *, key: Key) -> "IdentityLayer":
+        return IdentityLayer()
+
+
+class IdentityLayer(eqx.Module):
+    """Numbers in, the same numbers out."""
+
+    def __call__(self, x: Float[Array, "b d"]) -> Float[Array, "b d"]:
+        return x
+
+
+def symmetric(key: Key, shape: tuple[int, ...], fan: int) -> Float[Array, "..."]:
+    """Uniform in ± `1 / sqrt(fan)`, as this literature starts its kernels."""
+    bound = 1 / math.sqrt(fan)
+    return jr.uniform(key, shape, minval=-bound, maxval=bound)
+
+
+# Between these the batch comes last: the long axis is the contiguous one, whatever the
+# number of units. A step's encoding and product of 20 features, 48 bins and 8 units at
+# batch 256 took 168 us on one core; with the batch before the bins 336 us, one feature
+# after the other 457 us, and a gather of summed kernels, without a product, 300 us.
+def as_columns(x: Float[Array, "b d"]) -> Float[Array, "d 1 b"]:
+    """The batch as one row of each feature."""
+    return x.T[:, None, :]
+
+
+def per_feature(
+    code: Float[Array, "d q b"],
+    kernel: Float[Array, "*d q e"],
+    bias: Float[Array, "#d e"],
+) -> Float[Array, "d e b"]:
+    """Each feature's code through a linear map of its own, or one for all."""
+    return jnp.swapaxes(kernel, -1, -2) @ code + bias[:, :, None]
+
+
+def as_rows(y: Float[Array, "d e b"]) -> Float[Array, "b de"]:
+    """The units of each example, feature by feature."""
+    d, e, b = y.shape
+    return y.reshape(d * e, b).T
