@@ -1,0 +1,272 @@
+"""The search space: named parameters, and the unit cube that proposers see."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from thalweg.core.errors import InvalidInput, unknown_name
+from thalweg.core.registry import Registry
+from thalweg.core.typing import Config
+from thalweg.spaces.conditions import Activity
+from thalweg.spaces.integer import Int
+from thalweg.spaces.listed import Choice, Constant, Ordinal
+from thalweg.spaces.narrow import fix, restrict
+from thalweg.spaces.parameter import (
+    AbstractDiscrete,
+    AbstractParameter,
+    Kind,
+    equal_centres,
+)
+from thalweg.spaces.real import Float
+
+PARAMETERS: Registry[type[AbstractParameter]] = Registry(
+    "parameter type",
+    {
+        "Float": Float,
+        "Int": Int,
+        "Ordinal": Ordinal,
+        "Choice": Choice,
+        "Constant": Constant,
+    },
+)
+
+
+class Space:
+    """Named parameters <-> the unit cube `[0, 1]^d`.
+
+    Each parameter of more than one value is a dimension of the cube, in the order of
+    the mapping. A conditional parameter is absent from a configuration whose parents
+    don't allow it; its coordinate is then ignored, and 0.5 in canonical form. Immutable
+    and hashable. Everything is vectorised over `n` rows, in double precision.
+
+        Space({
+            "optimizer": Choice(["sgd", "adam"]),
+            "learning_rate": Float(1e-4, 1e-1, log=True),
+            "momentum": Float(0.0, 0.99).when("optimizer", ["sgd"]),
+        })
+    """
+
+    def __init__(self, parameters: Mapping[str, AbstractParameter]):
+        self.parameters = MappingProxyType(_checked(parameters))
+        self._activity = Activity(self.parameters)
+        self.dimensions = tuple(n for n, p in self.parameters.items() if p.levels != 1)
+
+    @property
+    def dim(self) -> int:
+        """The number of dimensions of the cube."""
+        return len(self.dimensions)
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What each dimension is: "numeric", "ordinal" or "choice"."""
+        return tuple(self.parameters[name].kind for name in self.dimensions)
+
+    @cached_property
+    def levels(self) -> tuple[int | None, ...]:
+        """The number of values of each dimension; None for a continuum."""
+        return tuple(self.parameters[name].levels for name in self.dimensions)
+
+    @cached_property
+    def conditional(self) -> tuple[bool, ...]:
+        """Which dimensions may be absent."""
+        return tuple(bool(self.parameters[n].conditions) for n in self.dimensions)
+
+    @cached_property
+    def parents_first(self) -> tuple[int, ...]:
+        """The dimensions' numbers, in an order that puts parents before children."""
+        return tuple(
+            self.dimensions.index(n)
+            for n in self._activity.order
+            if n in self.dimensions
+        )
+
+    @cached_property
+    def size(self) -> float:
+        """The number of distinct configurations, or `math.inf`."""
+        if any(p.levels is None for p in self.parameters.values()):
+            return math.inf
+        return self._activity.count()
+
+    def active(self, u: Float64[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
+        """Which coordinates of each row matter."""
+        u = self._cube(u)
+        active = self._activity(self._columns(u))
+        out = np.empty(u.shape, bool)
+        for j, name in enumerate(self.dimensions):
+            out[:, j] = active[name]
+        return out
+
+    def canonical(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+        """`u` with discrete coordinates at their cells' centres and absent ones 0.5.
+
+        Two rows are the same configuration exactly if their canonical forms are equal.
+        """
+        u = self._cube(u)
+        out = np.full(u.shape, 0.5)
+        for j, (name, active) in enumerate(
+            zip(self.dimensions, self.active(u).T, strict=True)
+        ):
+            out[active, j] = self.parameters[name].canonical(u[active, j])
+        return out
+
+    def centres(
+        self, dimension: int, index: Int64[np.ndarray, " m"]
+    ) -> Float64[np.ndarray, " m"]:
+        """The middles of the cells `index` of a discrete dimension."""
+        parameter = self.parameters[self.dimensions[dimension]]
+        if isinstance(parameter, AbstractDiscrete):
+            return parameter.centre(index)
+        levels = parameter.levels
+        assert levels is not None
+        return equal_centres(index, levels)
+
+    def decode(self, u: Float64[np.ndarray, "n d"]) -> list[Config]:
+        """The configurations at the rows of `u`, without absent parameters."""
+        u = self._cube(u)
+        columns = self._columns(u)
+        active = self._activity(columns)
+        configs: list[Config] = [{} for _ in range(len(u))]
+        for name, parameter in self.parameters.items():
+            rows = np.flatnonzero(active[name])
+            for row, value in zip(
+                rows.tolist(), parameter.decode(columns[name][rows]), strict=True
+            ):
+                configs[row][name] = value
+        return configs
+
+    def encode(
+        self, configs: Sequence[Mapping[str, Any]]
+    ) -> Float64[np.ndarray, "n d"]:
+        """The canonical coordinates of configurations; checks each (`validate`)."""
+        if isinstance(configs, Mapping):
+            raise InvalidInput(
+                "`encode` needs a list of configurations, but got one. Use `[config]`."
+            )
+        plain = [self.validate(config) for config in configs]
+        u = np.full((len(plain), self.dim), 0.5)
+        for j, name in enumerate(self.dimensions):
+            rows = [i for i, config in enumerate(plain) if name in config]
+            u[rows, j] = self.parameters[name].encode([plain[i][name] for i in rows])
+        return u
+
+    def validate(self, config: Mapping[str, Any]) -> Config:
+        """`config` in the space's order and plain Python types.
+
+        Raises `InvalidInput` if a name is unknown, missing or absent under its
+        conditions, or if a value is not its parameter's.
+        """
+        for name in config:
+            if name not in self.parameters:
+                raise unknown_name("parameter", name, self.parameters)
+        found: Config = {}
+        for name in self._activity.order:
+            parameter = self.parameters[name]
+            exists = self._activity.exists(name, found)
+            if exists and name not in config:
+                raise InvalidInput(
+                    f"A configuration must hold {name!r}, but got only "
+                    f"{sorted(map(str, config))}. It is {parameter!r}."
+                )
+            if not exists and name in config:
+                raise InvalidInput(
+                    f"Parameter {name!r} is absent unless its conditions hold, but got "
+                    f"{config[name]!r}. Leave it out; it is {parameter!r}."
+                )
+            if exists:
+                try:
+                    found[name] = parameter.validate(config[name])
+                except InvalidInput as error:
+                    raise InvalidInput(f"Parameter {name!r}: {error}") from None
+        return {name: found[name] for name in self.parameters if name in found}
+
+    def with_fixed(self, **values: Any) -> Self:
+        """The space where each named parameter has one value; it loses its dimension.
+
+        Parameters that can then no longer exist are dropped.
+        """
+        return type(self)(fix(self.parameters, values))
+
+    def restrict(self, **ranges: Any) -> Self:
+        """The space with narrower parameters.
+
+        `(low, high)` for a `Float` or an `Int`, the list of the remaining values for an
+        `Ordinal` or a `Choice`. Parameters that can no longer exist are dropped.
+        """
+        return type(self)(restrict(self.parameters, ranges))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able record: each parameter's type and fields."""
+        return {name: p.to_dict() for name, p in self.parameters.items()}
+
+    def to_json(self) -> str:
+        """`to_dict` as text. The order of the parameters is part of it."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(
+        cls,
+        source: str | Mapping[str, Any],
+        *,
+        types: Mapping[str, type[AbstractParameter]] = PARAMETERS,
+    ) -> Self:
+        """The space of `to_json` or `to_dict`; `types` may add types of your own."""
+        record = json.loads(source) if isinstance(source, str) else source
+        return cls({n: types[p["type"]].from_dict(p) for n, p in record.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        rows = "".join(f"    {n!r}: {p!r},\n" for n, p in self.parameters.items())
+        return f"Space({{\n{rows}}})"
+
+    @cached_property
+    def _text(self) -> str:
+        return self.to_json()
+
+    def _columns(self, u: Float64[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
+        """Every parameter's coordinate, those of one value included."""
+        columns = {name: np.full(len(u), 0.5) for name in self.parameters}
+        columns.update(zip(self.dimensions, u.T, strict=True))
+        return columns
+
+    def _cube(self, u: Any) -> Float64[np.ndarray, "n d"]:
+        u = np.asarray(u, np.float64)
+        if u.ndim != 2 or u.shape[1] != self.dim:
+            raise InvalidInput(
+                f"The unit cube here has rows of {self.dim} coordinates, but got an "
+                f"array of shape {u.shape}."
+            )
+        if not ((u >= 0) & (u <= 1)).all():
+            raise InvalidInput(
+                "Coordinates must lie in [0, 1], but got values from "
+                f"{np.min(u)} to {np.max(u)}."
+            )
+        return u
+
+
+def _checked(parameters: Any) -> dict[str, AbstractParameter]:
+    if not isinstance(parameters, Mapping) or not parameters:
+        raise InvalidInput(
+            "A space needs a mapping from names to parameters, with at least one, but "
+            f"got {parameters!r}."
+        )
+    for name, parameter in parameters.items():
+        if not isinstance(name, str) or not name:
+            raise InvalidInput(f"A parameter's name must be text, but got {name!r}.")
+        if not isinstance(parameter, AbstractParameter):
+            raise InvalidInput(
+                f"Parameter {name!r} must be a Float, Int, Ordinal, Choice or "
+                f"Constant, but got {parameter!r}. For one value use `Constant(...)`, "
+                "for a list `Choice([...])` or `Ordinal([...])`."
+            )
+    return dict(parameters)
