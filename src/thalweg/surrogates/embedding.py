@@ -1,0 +1,66 @@
+"""Features in which the distances of mixed and conditional configurations are right.
+
+A numeric or ordinal dimension is its coordinate. A choice is one-hot over √2, so that
+any two values are one apart (Hamming). A dimension that may be absent is bent to an arc
+of radius one around its absent value: present values keep their distances to within
+5 %, and each is one away from "absent" (Swersky et al. 2014, "Raiders of the Lost
+Architecture", https://arxiv.org/abs/1409.4011). Distances are Euclidean throughout, so
+that every stationary kernel on them is positive definite.
+"""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from thalweg.spaces import AbstractDiscrete, Space
+
+
+class Embedding:
+    """The map from the unit cube to features, each belonging to one dimension."""
+
+    def __init__(self, space: Space):
+        self.space = space
+        group: list[int] = []
+        for j, (kind, levels, conditional) in enumerate(
+            zip(space.kinds, space.levels, space.conditional, strict=True)
+        ):
+            if kind == "choice":
+                assert levels is not None
+                group += [j] * (levels + conditional)
+            else:
+                group += [j] * (2 if conditional else 1)
+        self.group: Int64[np.ndarray, " f"] = np.array(group, np.int64)
+
+    def features(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n f"]:
+        """The features of canonical rows."""
+        return self._both(u)[0]
+
+    def slopes(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n f"]:
+        """The derivative of each feature in its own dimension's coordinate."""
+        return self._both(u)[1]
+
+    def _both(self, u: Float64[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
+        space, active = self.space, self.space.active(u)
+        values = np.zeros((len(u), len(self.group)))
+        slopes = np.zeros_like(values)
+        start = 0
+        for j, kind in enumerate(space.kinds):
+            here, x, levels = active[:, j], u[:, j], space.levels[j]
+            if kind == "choice":
+                parameter = space.parameters[space.dimensions[j]]
+                assert isinstance(parameter, AbstractDiscrete)
+                assert levels is not None
+                # the cell after the last is "absent"
+                cell = np.where(here, parameter.index(x), levels)
+                values[np.arange(len(u)), start + cell] = np.sqrt(0.5)
+                start += levels + space.conditional[j]
+            elif space.conditional[j]:
+                values[:, start] = np.where(here, np.cos(x), 0.0)
+                values[:, start + 1] = np.where(here, np.sin(x), 0.0)
+                slopes[:, start] = -values[:, start + 1]
+                slopes[:, start + 1] = values[:, start]
+                start += 2
+            else:
+                values[:, start] = x
+                slopes[:, start] = 1.0
+                start += 1
+        return values, slopes

@@ -1,0 +1,34 @@
+"""Losses as a Gaussian process wants them: centred, scaled, no outliers, all finite.
+
+The worse half is replaced by its ranks, laid out as the upper half of a normal
+distribution whose scale is the better half's; the better half keeps its distances.
+Song et al. 2024, "The Vizier Gaussian Process Bandit Algorithm", section 3.3,
+https://arxiv.org/abs/2408.11527
+Departs from the paper: no logarithm afterwards; failed trials count as ties for the
+worst.
+"""
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.special import ndtri
+
+
+def warp(loss: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Increasing in `loss` (ties stay ties), mean 0, standard deviation 1 (or all 0).
+
+    NaN and infinity, diverged trials, become the worst finite loss.
+    """
+    loss = np.asarray(loss, np.float64)
+    finite = np.isfinite(loss)
+    if not finite.any():
+        return np.zeros_like(loss)
+    y = np.where(finite, loss, loss[finite].max())
+    y = y - np.median(y)
+    y = y / (np.abs(y).max() or 1.0)  # squares of 1e300 overflow
+    worse = y > 0
+    spread = np.sqrt(np.mean(y[~worse] ** 2)) or 1.0
+    _, place, ties = np.unique(y[worse], return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]  # the mean rank of ties
+    y[worse] = spread * ndtri(0.5 + 0.5 * rank / (worse.sum() + 1))
+    y = y - y.mean()
+    return y / (y.std() or 1.0)
