@@ -1,0 +1,51 @@
+"""Search algorithms: ask for a batch of configurations, tell their losses."""
+
+from typing import Any
+
+from thalweg.core.registry import Registry
+from thalweg.proposers.base import (
+    AbstractProposer,
+    Outcome,
+    Proposal,
+    leaves,
+    with_leaves,
+)
+from thalweg.proposers.gp import GaussianProcess
+from thalweg.proposers.grid import Grid
+from thalweg.proposers.halving import AbstractHalving, Rung
+from thalweg.proposers.hyperband import Hyperband
+from thalweg.proposers.random import Random
+from thalweg.proposers.sobol import Sobol
+from thalweg.proposers.starting_from import StartingFrom, starting_from
+from thalweg.proposers.successive_halving import SuccessiveHalving
+
+PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
+    "proposer",
+    {
+        "random": Random,
+        "grid": Grid,
+        "sobol": Sobol,
+        "gp": GaussianProcess,
+        "successive_halving": SuccessiveHalving,
+        "hyperband": Hyperband,
+    },
+)
+
+__all__ = [
+    "PROPOSERS",
+    "AbstractHalving",
+    "AbstractProposer",
+    "GaussianProcess",
+    "Grid",
+    "Hyperband",
+    "Outcome",
+    "Proposal",
+    "Random",
+    "Rung",
+    "Sobol",
+    "StartingFrom",
+    "SuccessiveHalving",
+    "leaves",
+    "starting_from",
+    "with_leaves",
+]

@@ -1,0 +1,57 @@
+"""Random search: independent uniform configurations.
+
+Bergstra & Bengio 2012, https://www.jmlr.org/papers/v13/bergstra12a.html
+Departs from the paper: a finite space is drawn from without replacement.
+"""
+
+import math
+from typing import ClassVar
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float64
+
+from thalweg.core.rng import generator
+from thalweg.core.typing import Key
+from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
+from thalweg.proposers.distinct import draw
+from thalweg.spaces import Space, row_keys
+
+
+class RandomState(eqx.Module):
+    space: Space = eqx.field(static=True)
+    seen: Float64[np.ndarray, "m d"]  # kept only where the space is finite
+
+
+class Random(AbstractProposer[RandomState]):
+    """The baseline that every other search must beat; any number of workers."""
+
+    rank_based: ClassVar[bool] = True
+    multi_fidelity: ClassVar[bool] = False
+
+    def init(self, space: Space, *, key: Key) -> RandomState:
+        """Nothing seen."""
+        del key
+        return RandomState(space, np.zeros((0, space.dim)))
+
+    def propose(self, state: RandomState, n: int, *, key: Key) -> Proposal:
+        """`n` uniform rows; fewer when a finite space runs out."""
+        space, rng = state.space, generator(key)
+        seen = set(row_keys(state.seen))
+        x = draw(space, n, seen, lambda m: rng.random((m, space.dim)), rng)
+        return Proposal.fresh(x)
+
+    def expect(self, state: RandomState, proposal: Proposal) -> RandomState:
+        """Remembers the rows."""
+        return self._saw(state, proposal.x)
+
+    def tell(self, state: RandomState, outcome: Outcome) -> RandomState:
+        """Losses don't matter; rows told without being asked for are remembered."""
+        known = set(row_keys(state.seen))
+        new = [key not in known for key in row_keys(outcome.x)]
+        return self._saw(state, outcome.x[new])
+
+    def _saw(self, state: RandomState, x: Float64[np.ndarray, "n d"]) -> RandomState:
+        if math.isinf(state.space.size) or not len(x):
+            return state
+        return RandomState(state.space, np.concatenate([state.seen, x]))

@@ -1,0 +1,52 @@
+"""Every proposer keeps the contract, wrapped ones and samplers included."""
+
+import pytest
+
+from thalweg.proposers import (
+    PROPOSERS,
+    GaussianProcess,
+    Grid,
+    Hyperband,
+    Random,
+    Sobol,
+    SuccessiveHalving,
+    starting_from,
+)
+from thalweg.testing.problems import BRANIN, HARTMANN6, RECIPE
+from thalweg.testing.proposers import PROPOSER_CHECKS, check_beats_random
+
+CASES = {
+    **{name: make() for name, make in PROPOSERS.items()},
+    "gp alone": GaussianProcess(initial=2),
+    "halving, small": SuccessiveHalving(trials=9, min_budget=1 / 9),
+    "halving of sobol": SuccessiveHalving(sampler=Sobol()),
+    "halving of a grid": SuccessiveHalving(trials=4, sampler=Grid(resolution=3)),
+    "hyperband, factor 2": Hyperband(min_budget=0.2, factor=2),
+    "hyperband of gp": Hyperband(min_budget=1 / 3, sampler=GaussianProcess()),
+}
+
+
+@pytest.mark.parametrize("check", PROPOSER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", CASES)
+def test_contract(name, check):
+    check(CASES[name])
+
+
+WARM = [check for check in PROPOSER_CHECKS if "finite" not in check.__name__]
+
+
+@pytest.mark.parametrize("check", WARM, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", ["random", "gp", "successive_halving"])
+def test_contract_of_warm_starts(name, check):
+    check(starting_from(PROPOSERS[name](), [RECIPE.best]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", [BRANIN, HARTMANN6, RECIPE], ids=lambda p: p.name)
+def test_gp_beats_random(problem):
+    check_beats_random(GaussianProcess(), problem)
+
+
+def test_random_does_not_beat_itself():
+    with pytest.raises(AssertionError, match="standard error"):
+        check_beats_random(Random(), BRANIN, sigma=0.0)
