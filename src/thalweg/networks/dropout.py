@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
 from thalweg.core import rng
+from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import as_leaf
 from thalweg.core.trainable import Fixed
 
@@ -34,6 +35,10 @@ class Dropout(eqx.Module):
 
 def as_dropout(value: Any) -> Any:
     """A rate becomes a leaf; None, which means no dropout in the program, is kept."""
+    if isinstance(value, int | float) and not 0 <= value < 1:
+        raise InvalidInput(
+            f"A dropout rate must lie in [0, 1), but got {value}. Use 0 for none."
+        )
     return None if value is None else as_leaf(value)
 
 
