@@ -12,8 +12,8 @@ from thalweg.spaces.parameter import (
     Kind,
     equal_cells,
     equal_centres,
-    finite_number,
 )
+from thalweg.spaces.values import whole_number
 
 LARGEST = 2**40  # beyond it a double no longer separates neighbours on a log scale
 
@@ -80,11 +80,3 @@ class Int(AbstractDiscrete):
         if not self.low <= number <= self.high:
             raise InvalidInput(f"{self!r} holds no {value!r}.")
         return number - self.low
-
-
-def whole_number(name: str, value: Any) -> int:
-    """`value` as an `int`, or an error that names the argument."""
-    number = finite_number(name, value)
-    if number != int(number):
-        raise InvalidInput(f"`{name}` must be a whole number, but got {value!r}.")
-    return int(number)

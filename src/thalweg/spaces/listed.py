@@ -1,6 +1,5 @@
 """Parameters whose values are listed: ordered, unordered, or a single one."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from thalweg.spaces.parameter import (
     equal_cells,
     equal_centres,
 )
+from thalweg.spaces.values import key, plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,26 +117,3 @@ class Constant(AbstractDiscrete):
         if key(plain(value)) != key(self.value):
             raise InvalidInput(f"{self!r} holds no {value!r}.")
         return 0
-
-
-def plain(value: Any) -> Any:
-    """`value` without NumPy's types and with tuples for lists."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, list | tuple):
-        return tuple(plain(v) for v in value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput(f"A listed value must be finite, but got {value!r}.")
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise InvalidInput(
-        "A listed value must be a number, a string, a boolean, None or a tuple of "
-        f"those, but got {value!r}. Use a name, and look the object up by it."
-    )
-
-
-def key(value: Any) -> Any:
-    """Equal for values that are the same choice: 1 is 1.0 but not True."""
-    if isinstance(value, tuple):
-        return tuple(key(v) for v in value)
-    return (isinstance(value, bool), value)

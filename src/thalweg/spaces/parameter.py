@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from thalweg.core.errors import InvalidInput
+from thalweg.spaces.values import as_lists, plain
 
 Kind: TypeAlias = Literal["numeric", "ordinal", "choice"]
 
@@ -67,7 +68,7 @@ class AbstractParameter(ABC):
                 f"`when(parent, values)` needs a list of the parent's values, but got "
                 f"{values!r}. Write `.when({parent!r}, [{values!r}])`."
             )
-        condition = Condition(parent, tuple(values))
+        condition = Condition(parent, tuple(plain(v) for v in values))
         if not condition.values:
             raise InvalidInput(
                 f"`when({parent!r}, values)` needs at least one value, but got none: "
@@ -81,9 +82,9 @@ class AbstractParameter(ABC):
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             if item.name != "conditions" and value != item.default:
-                record[item.name] = _listed(value)
+                record[item.name] = as_lists(value)
         if self.conditions:
-            record["when"] = [[c.parent, _listed(c.values)] for c in self.conditions]
+            record["when"] = [[c.parent, as_lists(c.values)] for c in self.conditions]
         return record
 
     @classmethod
@@ -102,10 +103,10 @@ class AbstractParameter(ABC):
             if item.name == "conditions" or value == item.default:
                 continue
             named = item.default is not dataclasses.MISSING
-            shown = repr(_listed(value))
+            shown = repr(as_lists(value))
             parts.append(f"{item.name}={shown}" if named else shown)
         when = "".join(
-            f".when({c.parent!r}, {_listed(c.values)})" for c in self.conditions
+            f".when({c.parent!r}, {as_lists(c.values)})" for c in self.conditions
         )
         return f"{type(self).__name__}({', '.join(parts)}){when}"
 
@@ -161,16 +162,3 @@ def equal_centres(
 ) -> Float64[np.ndarray, " n"]:
     """The middles of cells of one width."""
     return (index + 0.5) / levels
-
-
-def finite_number(name: str, value: Any) -> float:
-    """`value` as a Python number, or an error that names the argument."""
-    number = isinstance(value, int | float | np.integer | np.floating)
-    if not number or isinstance(value, bool) or not np.isfinite(value):
-        raise InvalidInput(f"`{name}` must be a finite number, but got {value!r}.")
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _listed(value: Any) -> Any:
-    """`value` with lists for tuples, as JSON has them."""
-    return [_listed(v) for v in value] if isinstance(value, tuple) else value

@@ -14,8 +14,8 @@ from thalweg.spaces.parameter import (
     Kind,
     equal_cells,
     equal_centres,
-    finite_number,
 )
+from thalweg.spaces.values import finite_number
 
 # Digits that decoded values keep: fewer than a double has, so that they round-trip.
 LOG_DIGITS = 10  # of the value, on a logarithmic scale
