@@ -144,6 +144,17 @@ def test_settings_are_leaves_of_one_program(name):
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_unlink_is_the_way_back_from_a_prediction(name):
+    loss = LOSSES[name]()
+    outputs = jnp.array([[0.3, -2.0, 4.0], [0.0, 0.0, 0.0]])
+    prediction = loss.link(outputs)
+    np.testing.assert_allclose(loss.link(loss.unlink(prediction)), prediction, 1e-5)
+    certain = loss.unlink(jnp.array([[0.0, 1.0, 0.0]]))
+    assert jnp.isfinite(certain).all()
+    np.testing.assert_allclose(loss.link(certain), [[0, 1, 0]], atol=1e-30)
+
+
 def test_absolute_error_has_no_slope_where_it_is_exact():
     slope = jax.grad(lambda z: losses.AbsoluteError()(z, jnp.zeros(2)).sum())
     np.testing.assert_array_equal(slope(jnp.array([[0.0], [-2.0]])), [[0.0], [-1.0]])

@@ -169,6 +169,19 @@ def test_unseen_codes_missing_and_wild_values():
     assert got["linear"].loss < 0.6 * got["prior"].loss
 
 
+def test_targets_far_from_zero_keep_their_digits():
+    """A second's precision in a time stamp, which single precision can't write."""
+    features, y, _ = table()
+    splits = hold_out(240)
+    losses = [
+        fit_baseline(
+            features, y + far, task="regression", splits=splits, metric="rmse"
+        ).best.loss
+        for far in (0, 1.7e9)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
 def test_the_prior_is_the_metrics_best_constant():
     features, y, _ = table()
     y = np.exp(y)

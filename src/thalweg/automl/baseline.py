@@ -97,7 +97,7 @@ def fit_baseline(
     """Fit prior and linear model on each split and on all rows.
 
     **features**: all rows of the table as each split's preprocessor gives them, one
-    mapping per split; or one for all. **y**: class codes, or (standardised) values.
+    mapping per split; or one for all. **y**: class codes, or values.
     **refit**: all rows as the preprocessor fitted on all rows gives them; by default
     the first of `features`. **classes**: number of classes; default the largest code
     plus one. The linear model's penalty is the one of lowest out-of-fold loss. Large

@@ -36,11 +36,8 @@ class Selection:
 
     def combine(self, predictions: Sequence[Num[np.ndarray, "n c"]]) -> np.ndarray:
         """The weighted mean of the models' predictions; unused ones may be None."""
-        parts = [
-            np.float32(weight) * predictions[model]
-            for model, weight in enumerate(self.weights)
-            if weight
-        ]
+        used = np.flatnonzero(self.weights)
+        parts = [predictions[model] * float(self.weights[model]) for model in used]
         return np.sum(parts, axis=0)
 
 
@@ -94,7 +91,7 @@ def select_ensemble(
         return np.mean(shares, axis=0)
 
     def loss(weights: Float[np.ndarray, " m"]) -> float:
-        mean = np.tensordot(weights.astype(np.float32), predictions, axes=1)
+        mean = np.tensordot(weights.astype(predictions.dtype), predictions, axes=1)
         return loss_of(metric, metric(y, mean, share))
 
     picks, losses = walk(usable)

@@ -60,14 +60,14 @@ class Linear:
     """A fitted linear model; one without columns is the prior."""
 
     task: str  # "classification" or "regression"
-    columns: Columns  # this and what follows: single precision
+    columns: Columns
     kernel: Float[np.ndarray, "k c"]  # of the standardised numeric columns
     table: Float[np.ndarray, "q+1 c"]  # a row for each code, the last for unseen ones
-    bias: Float[np.ndarray, " c"]
+    bias: Float[np.ndarray, " c"]  # in double precision: targets may be far from 0
     range: tuple[float, float] = (-np.inf, np.inf)  # regression: no extrapolation
 
     def predict(self, features: Features) -> Float[np.ndarray, "n c"]:
-        """Probabilities of the classes, or values `[n, 1]`, in single precision."""
+        """Probabilities of the classes in single precision, or values `[n, 1]`."""
         n = len(features["numeric"])
         parts = [
             self._predict({k: v[i : i + _CHUNK] for k, v in features.items()})
@@ -76,8 +76,7 @@ class Linear:
         return np.concatenate(parts)
 
     def _predict(self, features: Features) -> Float[np.ndarray, "n c"]:
-        score = self.columns.standardised(features["numeric"]) @ self.kernel
-        score += self.bias
+        score = self.columns.standardised(features["numeric"]) @ self.kernel + self.bias
         for place in self.columns.positions(features["categorical"]).T:
             score += self.table[place]
         return self._link(score)
@@ -91,7 +90,7 @@ class Linear:
         if self.task == "regression":
             return np.clip(score, *self.range)
         score = np.exp(score - score.max(axis=1, keepdims=True))
-        return score / score.sum(axis=1, keepdims=True)
+        return (score / score.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Settings for JSON, and arrays."""
@@ -274,6 +273,6 @@ def _linear(
         columns,
         kernel.astype(np.float32),
         table.astype(np.float32),
-        bias.astype(np.float32),
+        np.asarray(bias, float),
         bounds,
     )
