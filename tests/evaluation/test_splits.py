@@ -83,6 +83,16 @@ def test_every_row_is_held_out_equally_often():
     assert np.abs(times - 80).max() < 5 * np.sqrt(400 * 0.2 * 0.8)
 
 
+def test_no_class_is_favoured():
+    """The one row held out is of either class in half of 400 seeds, to five sigmas."""
+    y = np.repeat([0, 1], 10)
+    first = sum(
+        y[hold_out(20, y, fraction=0.05, seed=seed).validation[0][0]] == 0
+        for seed in range(400)
+    )
+    assert abs(first - 200) < 5 * np.sqrt(400 / 4)
+
+
 def test_out_of_fold_is_the_mean_over_repeats_in_row_order():
     y = np.array([0] * 10 + [1] * 10 + [2])  # the last row is the only one of its class
     splits = k_fold(21, y, k=4, repeats=2)

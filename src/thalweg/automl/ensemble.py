@@ -36,7 +36,7 @@ class Selection:
 
     def combine(self, predictions: Sequence[Num[np.ndarray, "n c"]]) -> np.ndarray:
         """The weighted mean of the models' predictions; unused ones may be None."""
-        used = np.flatnonzero(self.weights)
+        used = np.flatnonzero(self.weights).tolist()
         parts = [predictions[model] * float(self.weights[model]) for model in used]
         return np.sum(parts, axis=0)
 

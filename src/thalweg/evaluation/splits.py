@@ -86,9 +86,7 @@ def hold_out(
     if y is not None and len(order):  # one row of each class stays for training
         first = np.flatnonzero(np.diff(classes, prepend=classes[0] - 1))
         order = np.delete(order, first)
-    size = max(1, round(fraction * n))
-    if size > min(len(order), n - 1):
-        size = min(len(order), n - 1)
+    size = min(max(1, round(fraction * n)), len(order), n - 1)
     if size < 1:
         raise _too_few_rows(n, needed=2)
     every = len(order) / size  # a systematic sample: even over the classes
@@ -157,7 +155,7 @@ def choose_splits(
 def _by_class(n: int, y: Rows | None, rng: np.random.Generator) -> tuple[Rows, Rows]:
     """The rows that may be scored, shuffled within their class, classes together.
 
-    Also the class of each, in the same order. The order of the classes is random too.
+    Also the class of each, in the same order.
     """
     shuffled = rng.permutation(n)
     if y is None:
@@ -165,8 +163,6 @@ def _by_class(n: int, y: Rows | None, rng: np.random.Generator) -> tuple[Rows, R
     if len(y) != n:
         raise InvalidInput(f"`y` needs {n} class codes, but got {len(y)}.")
     _, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
-    codes = rng.permutation(len(counts))[codes]
-    counts = np.bincount(codes)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     order = order[counts[codes[order]] > 1]
     return order, codes[order]
