@@ -1,0 +1,22 @@
+"""The automatic front end: estimators for tables, ensembles, baselines.
+
+Loaded when first used: the estimators need scikit-learn.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "TabularClassifier": "tabular",
+    "TabularModel": "model",
+    "TabularRegressor": "tabular",
+    "load": "model",
+}
+
+__all__ = ["TabularClassifier", "TabularModel", "TabularRegressor", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'thalweg.automl' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"thalweg.automl.{_HOMES[name]}"), name)

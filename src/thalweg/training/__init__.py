@@ -1,0 +1,28 @@
+"""The trainer: populations of networks in one compiled program."""
+
+from thalweg.training.assembly import Assembler
+from thalweg.training.bench import Finished, Job
+from thalweg.training.by_hand import History, Model, train
+from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.dataset import Dataset
+from thalweg.training.devices import configure
+from thalweg.training.engine import Engine, Tally
+from thalweg.training.population import Task
+
+configure()
+
+__all__ = [
+    "Assembler",
+    "Candidate",
+    "Dataset",
+    "Engine",
+    "Finished",
+    "History",
+    "Job",
+    "Model",
+    "Stop",
+    "Tally",
+    "Task",
+    "configure",
+    "train",
+]

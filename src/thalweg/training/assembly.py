@@ -19,7 +19,8 @@ from thalweg import activations, networks, optimizers, schedules
 from thalweg.core.errors import unknown_name
 from thalweg.core.typing import Config
 from thalweg.losses import LOSSES
-from thalweg.spaces import Choice, Constant, Int as IntParameter, Ordinal, Space
+from thalweg.spaces import Choice, Constant, Ordinal, Space
+from thalweg.spaces import Int as IntParameter
 from thalweg.training.candidate import Candidate, Stop
 
 # Keys of a configuration that choose one of several names, the choice being data.
@@ -182,6 +183,7 @@ class Assembler:
         batch_size: int,
         steps_per_epoch: float,
         epochs: float,
+        round_steps: int = 1,
         patience: float = np.inf,
         class_weight: np.ndarray | None = None,
     ):
@@ -191,6 +193,7 @@ class Assembler:
                 raise unknown_name("hyper-parameter", key, known)
         self._space, self._loss, self._batch_size = space, loss, batch_size
         self._steps_per_epoch, self._epochs = steps_per_epoch, epochs
+        self._round = round_steps
         self._patience = np.float32(patience)
         self._class_weight = class_weight
         self._choices = {
@@ -224,7 +227,8 @@ class Assembler:
         horizon = max(
             1, round(config.get("epochs", self._epochs) * self._steps_per_epoch)
         )
-        steps = max(1, round(horizon * budget))
+        # whole rounds, so that a budget ends where a longer one is judged too
+        steps = self._round * max(1, round(horizon * budget / self._round))
         return Recipe(
             values=values,
             stop=Stop(steps=np.int32(steps), patience=self._patience),

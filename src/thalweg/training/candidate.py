@@ -5,9 +5,8 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Int
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper

@@ -1,5 +1,6 @@
 """The rows that a population trains on, as arrays of one compiled program."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -29,39 +30,27 @@ class Dataset(eqx.Module):
 
     @staticmethod
     def of(
-        x: PyTree,
-        y: Any,
-        splits: list[tuple[Any, Any]],
-        *,
-        weight: Any = None,
-        stacked: bool = False,
+        x: PyTree, y: Any, splits: Iterable[tuple[Any, Any]], *, weight: Any = None
     ) -> "Dataset":
         """From NumPy arrays and `(training rows, validation rows)` of each split.
 
-        **stacked**: `x` and `y` already have a leading axis of splits.
+        `x` and `y` have a leading axis of splits, of length 1 if all share them.
 
         Raises InvalidInput if a split has no training row.
         """
+        splits = list(splits)
         if any(len(train) == 0 for train, _ in splits):
             raise InvalidInput(
                 "Every split needs at least one training row, but one has none. "
                 "Give more rows or fewer folds."
             )
-        if not stacked:
-            x, y = jax.tree.map(lambda a: np.asarray(a)[None], (x, y))
-            if len(splits) > 1:
-                x, y = jax.tree.map(
-                    lambda a: np.broadcast_to(a, (len(splits), *a.shape[1:])), (x, y)
-                )
-        train = _padded([rows for rows, _ in splits])
-        validation = _padded([rows for _, rows in splits])
         return Dataset(
             x=jax.tree.map(np.ascontiguousarray, x),
             y=np.ascontiguousarray(y),
             weight=None if weight is None else np.asarray(weight, np.float32),
-            train_rows=train,
+            train_rows=_padded([rows for rows, _ in splits]),
             train_size=np.array([len(rows) for rows, _ in splits], np.int32),
-            validation_rows=validation,
+            validation_rows=_padded([rows for _, rows in splits]),
             validation_size=np.array([len(rows) for _, rows in splits], np.int32),
         )
 
@@ -73,7 +62,9 @@ class Dataset(eqx.Module):
         self, split: Int[Array, ""], rows: Int[Array, " b"]
     ) -> tuple[PyTree, Shaped[Array, "b ..."], Float[Array, " b"] | None]:
         """Inputs, targets and weights of some rows of one split."""
-        x, y = jax.tree.map(lambda a: a[split, rows], (self.x, self.y))
+        x, y = jax.tree.map(
+            lambda a: a[split if a.shape[0] > 1 else 0, rows], (self.x, self.y)
+        )
         return x, y, None if self.weight is None else self.weight[rows]
 
 

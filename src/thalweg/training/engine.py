@@ -47,7 +47,7 @@ class Engine:
     **steps**: of one round, after which a member is judged.
     **memory**: bytes that the places of one program may take, on all devices.
     **width**: members that a device trains as one batch; None chooses by the backend.
-    **devices**: how many to use; None is all.
+    **devices**: how many to use; None is all. **places**: for members, per device.
     **watch**: called with the tally after each segment.
     """
 
@@ -59,14 +59,16 @@ class Engine:
         memory: int = 1 << 30,
         width: int | None = None,
         devices: int | None = None,
+        places: int = PLACES,
         watch: Callable[[Tally], None] | None = None,
     ):
         self.task, self.steps, self.memory = task, steps, memory
+        self.places = places
         self.width = width or default_width()
         self.mesh = mesh(devices)
         self.tally = Tally()
         self.interrupted = False
-        self._watch = watch or (lambda tally: None)
+        self.watch = watch or (lambda tally: None)
         self._benches: dict[Any, Bench] = {}
         self._compiler = ThreadPoolExecutor(1, thread_name_prefix="thalweg-compile")
         self._shared: PyTree = None
@@ -123,7 +125,7 @@ class Engine:
         least = self.width * self.mesh.size
         smallest = self._of(candidate, least)
         fits = int(self.memory // (least * max(1, smallest.member_bytes)))
-        blocks = max(1, min(fits, PLACES // self.width))
+        blocks = max(1, min(fits, self.places // self.width))
         return smallest if blocks == 1 else self._of(candidate, blocks * least)
 
     def _of(self, candidate: Any, capacity: int) -> Program:
@@ -206,4 +208,4 @@ class Engine:
     def _report(self, ended: int) -> None:
         self.tally.members += ended
         self.tally.waiting = sum(bench.jobs for bench in self._benches.values())
-        self._watch(self.tally)
+        self.watch(self.tally)

@@ -2,6 +2,8 @@
 
 Nothing here knows how many members there are; `population.py` runs these functions for
 each. A loss that is not finite ends its member with status `DIVERGED` and nothing else.
+The recipe (a `Candidate`) is what a member is trained by, and never changes; `Member`
+is what the next step needs.
 """
 
 from typing import Any
@@ -12,9 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from thalweg.core.rng import key_of, mix, shuffled
+from thalweg.core.trainable import partition
 from thalweg.losses import AbstractLoss
-from thalweg.networks import partition
-from thalweg.optimizers import AbstractOptimizer
 from thalweg.penalties import L1, L2
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset, rows_in_use
@@ -27,15 +28,10 @@ EVALUATION_ROWS = 1024  # rows judged at a time, so that activations stay small
 
 
 class Member(eqx.Module):
-    """A network in training: what its next step needs, and its best so far."""
+    """A network in training, and its best so far."""
 
     network: Any  # parameters and everything else of the network
-    optimizer: AbstractOptimizer
     state: PyTree  # of the optimizer
-    loss: AbstractLoss
-    l1: Float[Array, ""]
-    l2: Float[Array, ""]
-    stop: Stop
     split: Int[Array, ""]
     seed: UInt32[Array, ""]
     step: Int[Array, ""]  # steps taken
@@ -48,25 +44,20 @@ class Member(eqx.Module):
 
 
 def build(
-    candidate: Candidate,
+    recipe: Candidate,
     inputs: Any,
     outputs: int,
     validation_rows: int,
     split: Int[Array, ""],
     seed: UInt32[Array, ""],
 ) -> Member:
-    """A fresh member: its weights depend on `seed` and its candidate alone."""
-    network = candidate.network.build(inputs, outputs, key=key_of(seed))
+    """A fresh member: its weights depend on `seed` and its recipe alone."""
+    network = recipe.network.build(inputs, outputs, key=key_of(seed))
     params, _ = partition(network)
     zero = jnp.zeros((), jnp.int32)
     return Member(
         network=network,
-        optimizer=candidate.optimizer,
-        state=candidate.optimizer.init(params),
-        loss=candidate.loss,
-        l1=candidate.l1,
-        l2=candidate.l2,
-        stop=candidate.stop,
+        state=recipe.optimizer.init(params),
         split=split,
         seed=seed,
         step=zero,
@@ -80,23 +71,24 @@ def build(
 
 
 def step(
-    member: Member, data: Dataset, batch_size: int
+    member: Member, recipe: Candidate, data: Dataset
 ) -> tuple[Member, Float[Array, ""]]:
     """One step of gradient descent on the member's next batch, and the batch's loss."""
-    x, y, weight = data.batch(member.split, next_rows(member, data, batch_size))
+    rows = next_rows(member, data, recipe.batch_size)
+    x, y, weight = data.batch(member.split, rows)
     params, rest = partition(member.network)
     key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
 
     def objective(params: PyTree) -> Float[Array, ""]:
         network = eqx.combine(params, rest)
         outputs = network(x, key=key, inference=False)
-        losses = example_losses(member.loss, outputs, y)
+        losses = example_losses(recipe.loss, outputs, y)
         return jnp.mean(losses if weight is None else losses * weight)
 
     loss, grads = jax.value_and_grad(objective)(params)
-    grads = L1(member.l1).add_to(grads, params)
-    grads = L2(member.l2).add_to(grads, params)
-    updates, state = member.optimizer.update(grads, member.state, params)
+    grads = L1(recipe.l1).add_to(grads, params)
+    grads = L2(recipe.l2).add_to(grads, params)
+    updates, state = recipe.optimizer.update(grads, member.state, params)
     params = jax.tree.map(jnp.add, params, updates)
     member = eqx.tree_at(
         lambda m: (m.network, m.state, m.step),
@@ -162,6 +154,7 @@ def outputs_of(network: Any, loss: AbstractLoss, x: PyTree) -> Float[Array, "n c
 
 def judge(
     member: Member,
+    recipe: Candidate,
     data: Dataset,
     judge_loss: AbstractLoss,
     train_loss: Float[Array, ""],
@@ -177,11 +170,15 @@ def judge(
     losses = jnp.where(use > 0, judge_loss(outputs, y), 0.0)
     mean = jnp.sum(losses) / jnp.maximum(jnp.sum(use), 1.0)
     value = jnp.where(jnp.sum(use) > 0, mean, train_loss)
-    return remember(member, value, outputs), value
+    # a network that overflowed in training but not here has diverged all the same
+    value = jnp.where(jnp.isfinite(train_loss), value, jnp.nan)
+    state = recipe.optimizer.observe(member.state, value)
+    member = eqx.tree_at(lambda m: m.state, member, state)
+    return remember(member, recipe.stop, value, outputs), value
 
 
 def remember(
-    member: Member, value: Float[Array, ""], outputs: Float[Array, "nv c"]
+    member: Member, stop: Stop, value: Float[Array, ""], outputs: Float[Array, "nv c"]
 ) -> Member:
     """The member after a judgement of `value`."""
     params, _ = partition(member.network)
@@ -190,9 +187,9 @@ def remember(
     new = (params, outputs, value, member.step)
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
-    status = jnp.where(member.step >= member.stop.steps, CONVERGED, RUNNING)
-    status = jnp.where(waited >= member.stop.patience, STOPPED, status)
-    status = jnp.where(value <= member.stop.threshold, STOPPED, status)
+    status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)
+    status = jnp.where(waited >= stop.patience, STOPPED, status)
+    status = jnp.where(value <= stop.threshold, STOPPED, status)
     status = jnp.where(jnp.isfinite(value), status, DIVERGED)
     return eqx.tree_at(
         lambda m: (
@@ -202,35 +199,32 @@ def remember(
             m.best_step,
             m.waited,
             m.status,
-            m.state,
         ),
         member,
-        (
-            *kept,
-            waited,
-            status.astype(jnp.int32),
-            member.optimizer.observe(member.state, value),
-        ),
+        (*kept, waited, status.astype(jnp.int32)),
     )
 
 
 def train_round(
     member: Member,
+    recipe: Candidate,
     data: Dataset,
     judge_loss: AbstractLoss,
-    batch_size: int,
     steps: Int[Array, ""],
 ) -> tuple[Member, Float[Array, " k"]]:
     """Up to `steps` steps, then a judgement. Returns `(step, train loss, loss)`."""
-    end = jnp.minimum(member.step + steps, member.stop.steps)
+    end = jnp.minimum(member.step + steps, recipe.stop.steps)
     taken = end - member.step
 
-    def body(_: int, carry: Any) -> Any:
-        member, total = carry
-        member, loss = step(member, data, batch_size)
-        return member, total + loss
+    arrays, rest = eqx.partition(member, eqx.is_array)
 
-    member, total = jax.lax.fori_loop(0, taken, body, (member, jnp.float32(0)))
+    def body(_: int, carry: Any) -> Any:
+        arrays, total = carry
+        member, loss = step(eqx.combine(arrays, rest), recipe, data)
+        return eqx.filter(member, eqx.is_array), total + loss
+
+    arrays, total = jax.lax.fori_loop(0, taken, body, (arrays, jnp.float32(0)))
+    member = eqx.combine(arrays, rest)
     train_loss = total / jnp.maximum(taken, 1)
-    member, value = judge(member, data, judge_loss, train_loss)
+    member, value = judge(member, recipe, data, judge_loss, train_loss)
     return member, jnp.stack([member.step.astype(jnp.float32), train_loss, value])

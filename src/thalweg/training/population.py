@@ -20,7 +20,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from thalweg.losses import AbstractLoss
-from thalweg.training.candidate import is_structure
+from thalweg.training.candidate import Candidate, is_structure
 from thalweg.training.dataset import Dataset
 from thalweg.training.member import RUNNING, Member, build, train_round
 
@@ -69,14 +69,18 @@ class Program:
         assert capacity % (width * mesh.size) == 0, (capacity, width, mesh.size)
         self.mesh, self.capacity, self.width = mesh, capacity, width
         self.compile_seconds = 0.0
-        whole = eqx.filter_eval_shape(lambda: example.assemble())
-        self._batch_size, self._judge = whole.batch_size, task.judge
+        self._judge = task.judge
         arrays, self._candidate_rest = eqx.partition(example, eqx.is_array_like)
         self.example = jax.tree.map(np.asarray, arrays)  # leaves of one candidate
         self.validation_size = np.asarray(task.data.validation_size)
         self._outputs = task.outputs
+
+        def build_one(candidate: PyTree, split: Any, seed: Any) -> Member:
+            recipe = self._recipe(candidate)
+            return self._build(recipe, task.data, task.inputs, split, seed)
+
         member = eqx.filter_eval_shape(
-            self._build, self.example, task.data, task.inputs, np.int32(0), np.uint32(0)
+            build_one, self.example, np.int32(0), np.uint32(0)
         )
         self.member_shape, self._rest = eqx.partition(member, _is_shape)
         self._compiled: Any = None
@@ -172,13 +176,15 @@ class Program:
     def _shardings(self) -> tuple[NamedSharding, NamedSharding]:
         return NamedSharding(self.mesh, P("p")), NamedSharding(self.mesh, P())
 
+    def _recipe(self, candidate: PyTree) -> Candidate:
+        return eqx.combine(candidate, self._candidate_rest).assemble()
+
     def _build(
-        self, candidate: PyTree, data: Dataset, inputs: Any, split: Any, seed: Any
+        self, recipe: Candidate, data: Dataset, inputs: Any, split: Any, seed: Any
     ) -> Member:
         own = jax.tree.map(lambda leaf: leaf[split], inputs)
         rows = data.validation_rows.shape[1]
-        whole = eqx.combine(candidate, self._candidate_rest).assemble()
-        return build(whole, own, self._outputs, rows, split, seed)
+        return build(recipe, own, self._outputs, rows, split, seed)
 
     def _segment(self) -> Any:
         """The function that is compiled: the loop over a device's members."""
@@ -195,13 +201,14 @@ class Program:
             steps: Any,
         ) -> tuple[PyTree, Float[Array, "t k"]]:
             data, inputs = shared
+            recipe = self._recipe(candidate)
 
             def anew() -> PyTree:
-                member = self._build(candidate, data, inputs, split, seed)
+                member = self._build(recipe, data, inputs, split, seed)
                 return eqx.filter(member, eqx.is_array)
 
             state = jax.lax.cond(fresh > 0, anew, lambda: state)
-            return self._rounds(state, data, live, rounds, steps)
+            return self._rounds(state, recipe, data, live, rounds, steps)
 
         def device(
             population: PyTree, shared: PyTree, arrivals: Arrivals, visit: Visit
@@ -265,7 +272,13 @@ class Program:
         )
 
     def _rounds(
-        self, state: PyTree, data: Dataset, live: Any, rounds: Any, steps: Any
+        self,
+        state: PyTree,
+        recipe: Candidate,
+        data: Dataset,
+        live: Any,
+        rounds: Any,
+        steps: Any,
     ) -> tuple[PyTree, Float[Array, "t k"]]:
         """Train one member for some rounds, or until it ends."""
         curve = jnp.full((ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
@@ -278,7 +291,7 @@ class Program:
         def one(carry: Any) -> Any:
             number, state, curve = carry
             member, row = train_round(
-                self.member(state), data, self._judge, self._batch_size, steps
+                self.member(state), recipe, data, self._judge, steps
             )
             curve = jax.lax.dynamic_update_index_in_dim(curve, row, number, 0)
             return number + 1, eqx.filter(member, eqx.is_array), curve

@@ -1,0 +1,127 @@
+"""What a table of this size, in this time, is worth: sizes, lengths, space, proposer.
+
+Everything here follows from the table and the settings alone, never from a clock, so
+that the same call plans the same search.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.core.errors import InvalidInput
+from thalweg.spaces import Space
+from thalweg.spaces.presets import tabular
+
+PRESETS = ("fast", "balanced", "best")
+ROUNDS = 40  # judgements in a full training
+BINS = 48  # of a piecewise-linear embedding
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan depends on."""
+
+    rows: int  # of the smallest training part
+    numeric: int
+    categorical: int
+    outputs: int
+    task: str
+    splits: int
+    seconds: float  # inf: only trials are limited
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one search trains."""
+
+    space: Space
+    batch_size: int
+    epochs: float  # of a full training
+    round_steps: int  # after which a member is judged
+    patience: float  # rounds
+    proposer: str
+
+    @property
+    def horizon(self) -> int:
+        """Steps of a full training."""
+        return self.round_steps * ROUNDS
+
+
+def plan(facts: Facts, *, preset: str, proposer: str | None) -> Plan:
+    """The plan for a table; `preset` trades time for size."""
+    if preset not in PRESETS:
+        raise InvalidInput(
+            f"`preset` must be one of {', '.join(PRESETS)}, but got {preset!r}."
+        )
+    batch = batch_size(facts.rows)
+    width = _width(facts, preset)
+    steps = _steps(facts, preset, batch, width)
+    per_epoch = facts.rows / batch
+    return Plan(
+        space=_space(facts, preset, width),
+        batch_size=batch,
+        epochs=steps / per_epoch,
+        round_steps=max(1, round(steps / ROUNDS)),
+        patience=ROUNDS * 0.4,
+        proposer=proposer or "gp",
+    )
+
+
+def batch_size(rows: int) -> int:
+    """About a fiftieth of the rows, a power of two from 32 to 512; never above them."""
+    power = 2 ** round(math.log2(max(1, rows / 50)))
+    return min(rows, max(32, min(512, power)))
+
+
+def _width(facts: Facts, preset: str) -> int:
+    return {"fast": 64, "balanced": 128, "best": 256}[preset]
+
+
+def _embedding_size(facts: Facts) -> int:
+    """Units per numeric column: fewer where columns are many."""
+    return 8 if facts.numeric <= 24 else 4 if facts.numeric <= 100 else 2
+
+
+def _steps(facts: Facts, preset: str, batch: int, width: int) -> int:
+    """Steps of a full training: enough epochs, but several members within the time."""
+    epochs = {"fast": 60, "balanced": 120, "best": 200}[preset]
+    steps = min(epochs * facts.rows / batch, 6000)
+    steps = max(steps, 800)
+    if math.isfinite(facts.seconds):
+        units = facts.numeric * _embedding_size(facts) + 2 * facts.categorical
+        work = 6 * batch * width * (units + 3 * width + facts.outputs)
+        step_seconds = 5e-5 + work / 3e10  # of one member on one core
+        members = 6 * facts.splits  # that should fit at the least, on two cores
+        steps = min(steps, max(400, facts.seconds * 1.2 / members / step_seconds))
+    return round(steps)
+
+
+def _space(facts: Facts, preset: str, width: int) -> Space:
+    networks = ("tabm", "mlp", "resmlp")
+    embeddings: tuple[str, ...] = ("ple", "pbld")
+    if preset == "fast" or facts.seconds < 30:
+        networks, embeddings = ("mlp",), ("pbld",)
+    elif facts.seconds <= 150:
+        embeddings = ("ple",)
+    if facts.numeric > 300:
+        embeddings = ("identity",)
+    return tabular(
+        task=facts.task,
+        numeric=facts.numeric > 0,
+        networks=networks,
+        widths=(width,),
+        embeddings=embeddings,
+        embedding_size=_embedding_size(facts),
+        depth=3 if preset == "fast" else 4,
+    )
+
+
+def as_settings(plan: Plan) -> dict[str, Any]:
+    """For the store and the report."""
+    return {
+        "batch_size": plan.batch_size,
+        "epochs": plan.epochs,
+        "round_steps": plan.round_steps,
+        "patience": plan.patience,
+        "proposer": plan.proposer,
+    }

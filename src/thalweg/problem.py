@@ -1,0 +1,190 @@
+"""What is to be learned: inputs, targets, splits, loss and metric. One frozen record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Float, Num, PyTree
+
+from thalweg.core.errors import InvalidInput
+from thalweg.evaluation import METRICS, Metric, Splits, hold_out, k_fold, loss_of
+from thalweg.losses import LOSSES, AbstractLoss
+
+if TYPE_CHECKING:
+    from thalweg.training.population import Task
+
+# What a search minimises and is judged by, where the user doesn't say.
+DEFAULT_LOSS = {"classification": "cross_entropy", "regression": "mse"}
+DEFAULT_METRIC = {"classification": "log_loss", "regression": "rmse"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's value, with one standard error."""
+
+    value: float
+    error: float
+    loss: float  # the value turned so that lower is better
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data that is ready for networks, and how a network's answer is judged.
+
+    Inputs have a leading axis of splits, because each split's preprocessing is fitted
+    on its own training part (of length 1 where all splits share them). A split's
+    decoder turns what the network predicts into the target's unit.
+    """
+
+    x: PyTree[np.ndarray]  # leaves [s, n, ...]
+    y: Num[np.ndarray, "s n *c"]  # as the loss wants it
+    target: Num[np.ndarray, " n *c"]  # as the metric wants it
+    splits: Splits
+    inputs: Any  # what a network's description builds from; leaves [s, ...]
+    outputs: int
+    loss: str
+    metric: Metric
+    task: str  # "classification" or "regression"
+    decoders: Sequence[Any] = ()  # of each split: values in the target's unit
+    weight: Float[np.ndarray, " n"] | None = None  # of a row in the training loss
+    seed: int = field(default=0)
+
+    @staticmethod
+    def of(
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        metric: str | None = None,
+        validation: float = 0.2,
+        cv: int | None = None,
+        seed: int = 0,
+    ) -> "Problem":
+        """From arrays: rows in `X` (an array, or a dict of them), targets in `y`.
+
+        Integer targets are class codes `0..c-1`, others are numbers. **validation**:
+        fraction that is held out; **cv**: folds, instead of a hold-out.
+
+        Raises InvalidInput if lengths differ or the loss does not fit the targets.
+        """
+        X, y = jax.tree.map(np.asarray, X), np.asarray(y)
+        lengths = {len(leaf) for leaf in jax.tree.leaves(X)} | {len(y)}
+        if len(lengths) != 1:
+            raise InvalidInput(
+                "`X` and `y` need the same number of rows, but got "
+                f"{', '.join(map(str, sorted(lengths)))}."
+            )
+        task = "classification" if y.dtype.kind in "iub" else "regression"
+        loss = loss or DEFAULT_LOSS[task]
+        if LOSSES[loss].task != task:
+            raise InvalidInput(
+                f"The loss {loss!r} is for {LOSSES[loss].task}, but `y` of type "
+                f"{y.dtype} means {task}. Give integer class codes for "
+                "classification, floating-point numbers for regression."
+            )
+        codes = y if task == "classification" else None
+        n = len(y)
+        splits = (
+            k_fold(n, codes, k=cv, seed=seed)
+            if cv
+            else hold_out(n, codes, fraction=validation, seed=seed)
+        )
+        return Problem(
+            x=_shared(jax.tree.map(_single, X)),
+            y=_shared(y.astype(np.int32) if codes is not None else _single(y)),
+            target=y,
+            splits=splits,
+            inputs=_inputs(X),
+            outputs=_outputs(y, loss),
+            loss=loss,
+            metric=METRICS[metric or DEFAULT_METRIC[task]],
+            task=task,
+            seed=seed,
+        )
+
+    def training_task(self) -> "Task":
+        """What the trainer needs of the problem."""
+        from thalweg.training.dataset import Dataset
+        from thalweg.training.population import Task
+
+        data = Dataset.of(self.x, self.y, self.splits, weight=self.weight)
+        return Task(data, self.inputs, self.outputs, self.judge())
+
+    def judge(self) -> AbstractLoss:
+        """The loss that validation is measured by: the plain one."""
+        return LOSSES[self.loss]()
+
+    @cached_property
+    def truth(self) -> Num[np.ndarray, " r *c"]:
+        """Targets of the rows that are scored."""
+        return self.target[self.splits.rows]
+
+    def predict(
+        self, split: int, outputs: Float[np.ndarray, "n c"]
+    ) -> Float[np.ndarray, "n c"]:
+        """Probabilities or values that a network's outputs stand for."""
+        prediction = np.asarray(self.judge().link(np.asarray(outputs)))
+        if self.decoders:
+            prediction = self.decoders[split](prediction)
+        return prediction
+
+    def out_of_fold(
+        self, outputs: Sequence[Float[np.ndarray, "nv c"]]
+    ) -> Float[np.ndarray, "r c"]:
+        """Predictions of the scored rows, from each split's outputs on its own."""
+        return self.splits.out_of_fold(
+            [self.predict(split, part) for split, part in enumerate(outputs)]
+        )
+
+    def score(self, prediction: Float[np.ndarray, "r c"]) -> Score:
+        """The metric of predictions of the scored rows, with its standard error.
+
+        The error is that of a mean over rows (for RMSE by the delta method); for
+        metrics that are no mean it is taken from random halves of the rows.
+        """
+        value = self.metric(self.truth, prediction)
+        return Score(value, self._error(prediction, value), loss_of(self.metric, value))
+
+    def _error(self, prediction: Float[np.ndarray, "r c"], value: float) -> float:
+        n = len(self.truth)
+        losses = self.metric.losses_by_row(self.truth, prediction)
+        if n < 2 or not np.isfinite(value):
+            return float("nan")
+        if losses is None:
+            rng = np.random.default_rng(0)
+            halves = [rng.permutation(n)[: n // 2 + 1] for _ in range(20)]
+            values = [self.metric(self.truth[h], prediction[h]) for h in halves]
+            return float(np.nanstd(values))  # half the rows, without replacement
+        error = float(np.std(losses) / np.sqrt(n))
+        if self.metric.name == "rmse":
+            return error / (2 * value) if value > 0 else 0.0
+        if self.metric.name == "r2":
+            return error / max(float(np.var(self.truth)), 1e-30)
+        return error
+
+
+def _single(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype.kind in "fiub" else array
+
+
+def _shared(tree: PyTree) -> PyTree:
+    """One copy for all splits: a leading axis of 1."""
+    return jax.tree.map(lambda a: a[None], tree)
+
+
+def _inputs(X: PyTree) -> Any:
+    """What networks for tables are told of `X`; other networks know their shapes."""
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        from thalweg.networks import Inputs
+
+        return Inputs(numeric=X.shape[1])
+    return None
+
+
+def _outputs(y: np.ndarray, loss: str) -> int:
+    if loss == "cross_entropy":
+        return int(y.max()) + 1
+    return 1 if y.ndim == 1 else y.shape[1]

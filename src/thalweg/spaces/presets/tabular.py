@@ -1,0 +1,125 @@
+"""The joint space of networks and recipes for tables, and where to begin in it.
+
+Ranges follow the tuning spaces of RealMLP (Holzmueller et al. 2024, table C.3,
+https://arxiv.org/abs/2407.04491) and TabM (Gorishniy et al. 2024, appendix D,
+https://arxiv.org/abs/2410.24210), narrowed to what one minute on a laptop can tell
+apart. Every program that a space needs costs seconds of compilation, so that what is a
+shape (family, width, embedding) has few values, and what is data has many.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg.core.typing import Config
+from thalweg.spaces.integer import Int
+from thalweg.spaces.listed import Choice, Constant, Ordinal
+from thalweg.spaces.parameter import AbstractParameter
+from thalweg.spaces.real import Float
+from thalweg.spaces.space import Space
+
+OPTIMIZERS = ("adamw", "nadamw", "amsgrad", "rmsprop", "momentum")
+SCHEDULES = ("coslog4", "cosine", "one_cycle", "flat_cosine", "constant")
+ACTIVATIONS = ("silu", "gelu", "mish", "relu", "selu")
+
+
+def tabular(
+    *,
+    task: str,
+    numeric: bool = True,
+    networks: Sequence[str] = ("mlp", "tabm", "resmlp"),
+    widths: Sequence[int] = (128,),
+    embeddings: Sequence[str] = ("pbld", "ple"),
+    embedding_size: int = 8,
+    members: int = 16,
+    depth: int = 4,
+) -> Space:
+    """The space of networks and recipes for one table.
+
+    **numeric**: whether there are numeric columns to embed. **depth**: the most hidden
+    layers. Single values are constants, no dimension of the search.
+    """
+    embeddings = embeddings if numeric else ("identity",)
+    parameters: dict[str, AbstractParameter] = {
+        "network": _listed(Choice, networks),
+        "width": _listed(Ordinal, widths),
+        "depth": Int(1, depth),
+        "numeric_embedding": _listed(Choice, embeddings),
+        "embedding_size": Constant(embedding_size),
+        "members": Constant(members),
+        "activation": Choice(ACTIVATIONS),
+        "normalization": Choice(["none", "layer"]),
+        "dropout": Float(0.0, 0.5),
+        "optimizer": Choice(OPTIMIZERS),
+        "schedule": Choice(SCHEDULES),
+        "learning_rate": Float(3e-4, 3e-2, log=True),
+        "weight_decay": Float(1e-5, 1e-1, log=True),
+        "b2": Float(0.9, 0.999),
+    }
+    if task == "classification":
+        parameters["label_smoothing"] = Float(0.0, 0.15)
+    if "pbld" in embeddings or "periodic" in embeddings:
+        parameters["sigma"] = Float(0.02, 2.0, log=True)
+    return Space(parameters)
+
+
+def portfolio(space: Space) -> list[Config]:
+    """Configurations that do well on many tables, the safest first.
+
+    They are defaults of the papers above and neighbours of theirs; a search begins
+    with them.
+    """
+    names = space.parameters
+    common: Config = {
+        "depth": 3,
+        "activation": "silu",
+        "normalization": "none",
+        "dropout": 0.1,
+        "optimizer": "adamw",
+        "schedule": "coslog4",
+        "learning_rate": 4e-3,
+        "weight_decay": 1e-2,
+        "b2": 0.95,
+        "label_smoothing": 0.0,
+        "sigma": 0.1,
+    }
+    starts: list[Config] = [
+        {
+            "network": "tabm",
+            "schedule": "constant",
+            "learning_rate": 2e-3,
+            "activation": "relu",
+            "b2": 0.99,
+        },
+        {"network": "mlp"},
+        {"network": "resmlp", "normalization": "layer", "learning_rate": 2e-3},
+        {"network": "mlp", "depth": 2, "label_smoothing": 0.05, "dropout": 0.25},
+        {
+            "network": "tabm",
+            "depth": 2,
+            "dropout": 0.0,
+            "schedule": "cosine",
+            "learning_rate": 4e-3,
+        },
+        {"network": "mlp", "depth": 1, "learning_rate": 1e-2, "schedule": "cosine"},
+    ]
+    found: list[Config] = []
+    for start in starts:
+        config = {
+            name: _nearest(names[name], {**common, **start}.get(name)) for name in names
+        }
+        if config not in found:
+            found.append(config)
+    return found
+
+
+def _listed(kind: Any, values: Sequence[Any]) -> AbstractParameter:
+    return kind(list(values)) if len(values) > 1 else Constant(values[0])
+
+
+def _nearest(parameter: Any, wanted: Any) -> Any:
+    """`wanted` if the parameter can be it, else the nearest or the first it can be."""
+    if isinstance(parameter, Constant):
+        return parameter.value
+    if isinstance(parameter, Choice | Ordinal):
+        return wanted if wanted in parameter.values else parameter.values[0]
+    return min(max(wanted, parameter.low), parameter.high)

@@ -1,0 +1,129 @@
+"""From proposals to jobs, and from what has ended to trials: folds are members."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float, PyTree
+
+from thalweg.core.rng import seed_word
+from thalweg.core.typing import Config
+from thalweg.problem import Problem, Score
+from thalweg.training.bench import Finished, Job
+from thalweg.training.population import CURVE
+
+# A trial is as well as the worst of its members.
+WORST_FIRST = ("infeasible", "diverged", "cut", "stopped", "complete")
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A configuration that was trained on every split, and what came of it."""
+
+    number: int
+    config: Config
+    status: str
+    score: Score | None  # None if a member has no result
+    budget: float = 1.0
+    parent: int = -1
+    steps: int = 0
+    parameters: int = 0  # of one network
+    train_seconds: float = 0.0
+    curves: tuple[Float[np.ndarray, "t k"], ...] = ()  # of each split; columns CURVE
+    prediction: Float[np.ndarray, "r c"] | None = None  # of the scored rows
+    networks: tuple[Any, ...] = ()  # of each split, leaves NumPy arrays
+    states: tuple[PyTree, ...] = ()  # of each split, to go on from
+    started: float = field(default=float("nan"))  # seconds since the study began
+    finished: float = field(default=float("nan"))
+
+    @property
+    def loss(self) -> float:
+        """What proposers and rankings compare; NaN without a score."""
+        return float("nan") if self.score is None else self.score.loss
+
+
+def jobs(
+    problem: Problem,
+    recipe: Any,
+    *,
+    trial: int,
+    parent: Trial | None = None,
+    keep: bool = False,
+) -> list[Job]:
+    """One job for each split. A parent's members go on where they were left.
+
+    Without its states they are trained from the start, to the same result.
+    """
+    states = parent.states if parent is not None and parent.states else None
+    return [
+        Job(
+            trial=trial,
+            replica=split,
+            candidate=recipe,
+            split=split,
+            seed=seed_word(problem.seed, trial, split),
+            resume=None if states is None else states[split],
+            keep=keep,
+        )
+        for split in range(len(problem.splits))
+    ]
+
+
+def conclude(
+    problem: Problem,
+    config: Config,
+    ended: Sequence[Finished],
+    *,
+    number: int,
+    budget: float,
+    parent: Trial | None,
+) -> Trial:
+    """The trial that its members make. It has a score if every member has a result."""
+    whole = len(ended) == len(problem.splits)
+    found = {end.status for end in ended} | (set() if whole else {"cut"})
+    status = next(s for s in WORST_FIRST if s in found)
+    usable = whole and all(end.network is not None for end in ended)
+    prediction = score = None
+    if usable and status != "diverged":
+        prediction = problem.out_of_fold([end.outputs for end in ended])
+        score = problem.score(prediction)
+        if not np.isfinite(score.value):
+            prediction = score = None
+    before = parent.train_seconds if parent is not None else 0.0
+    return Trial(
+        number=number,
+        config=config,
+        status=status,
+        score=score,
+        budget=budget,
+        parent=-1 if parent is None else parent.number,
+        steps=max((end.steps for end in ended), default=0),
+        parameters=_size(ended),
+        train_seconds=before + sum(end.seconds for end in ended),
+        curves=tuple(_whole_curve(end, parent) for end in ended),
+        prediction=prediction,
+        networks=tuple(end.network for end in ended) if score is not None else (),
+        states=tuple(end.state for end in ended if end.state is not None),
+    )
+
+
+def _whole_curve(end: Finished, parent: Trial | None) -> Float[np.ndarray, "t k"]:
+    """The member's rounds from its first step on, whoever trained them."""
+    if parent is None or end.job.resume is None:
+        return end.curve
+    return np.concatenate([parent.curves[end.job.replica], end.curve])
+
+
+def _size(ended: Sequence[Finished]) -> int:
+    from thalweg.networks import partition
+
+    for end in ended:
+        if end.network is not None:
+            params, _ = partition(end.network)
+            return sum(leaf.size for leaf in jax.tree.leaves(params))
+    return 0
+
+
+__all__ = ["CURVE", "Trial", "conclude", "jobs"]

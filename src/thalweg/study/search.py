@@ -1,0 +1,201 @@
+"""The loop: ask -> train -> evaluate -> tell -> record."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import jax.random as jr
+import numpy as np
+
+from thalweg.core.errors import InvalidInput
+from thalweg.core.typing import Config
+from thalweg.problem import Problem
+from thalweg.proposers import AbstractProposer, Outcome, Proposal
+from thalweg.spaces import Space
+from thalweg.study.members import Trial, conclude, jobs
+from thalweg.training.engine import Engine
+
+BATCH = 16  # trials of a round, where their number is the limit
+FIRST = 8  # trials of the first round, where time is
+MOST = 64
+ROUNDS = 12  # into which the time that is left is divided, roughly
+
+
+class Recorder(Protocol):
+    """Where a search keeps its rounds."""
+
+    def record(self, search: "Search", trials: list[Trial]) -> None:
+        """Keep a round that has just been told."""
+        ...
+
+
+@dataclass
+class Clock:
+    """Seconds by what they were spent on, since `begin` (of `time.monotonic`)."""
+
+    begin: float
+    propose: float = 0.0
+    evaluate: float = 0.0
+    store: float = 0.0
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.begin
+
+
+class Search:
+    """A search of one problem. `run` goes on until a limit; it can be called again.
+
+    **recipe**: makes what a member trains from a configuration, for a budget.
+    **keep**: of how many of the best trials the networks are kept.
+    **watch**: called whenever there is news.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        space: Space,
+        recipe: Callable[..., Any],
+        proposer: AbstractProposer[Any],
+        engine: Engine,
+        *,
+        recorder: Recorder | None = None,
+        keep: int = 40,
+        watch: Callable[["Search"], None] | None = None,
+    ):
+        self.problem, self.space, self.recipe = problem, space, recipe
+        self.proposer, self.engine, self.keep = proposer, engine, keep
+        self.recorder = recorder
+        self.key = jr.key(problem.seed)
+        self.state = proposer.init(space, key=self.key)
+        self.rounds = 0
+        self.trials: dict[int, Trial] = {}
+        self.clock = Clock(time.monotonic())
+        self.pending = 0
+        self._watch = watch or (lambda search: None)
+        engine.watch = lambda tally: self._watch(self)
+
+    @property
+    def leaderboard(self) -> list[Trial]:
+        """Trials with a score, the best first; of equals the earlier."""
+        scored = [t for t in self.trials.values() if t.score is not None]
+        return sorted(scored, key=lambda t: (t.loss, t.number))
+
+    def run(self, *, trials: int | None = None, deadline: float = float("inf")) -> None:
+        """Search until there are `trials` configurations, or until `deadline`."""
+        if trials is None and deadline == float("inf"):
+            raise InvalidInput(
+                "A search needs a limit, but got neither. Give `time_limit` in "
+                "seconds, or a number of trials, or both."
+            )
+        while not self.engine.interrupted and time.monotonic() < deadline:
+            left = None if trials is None else trials - len(self.trials)
+            proposal = self._ask(left, deadline)
+            if len(proposal) == 0:
+                break
+            self._round(proposal, deadline)
+
+    def _ask(self, left: int | None, deadline: float) -> Proposal:
+        """What to train next; new configurations up to `left`."""
+        begin = time.monotonic()
+        key = jr.fold_in(self.key, self.rounds)
+        size = self._batch(deadline) if deadline < float("inf") else BATCH
+        if self.proposer.multi_fidelity:
+            size = MOST  # a rung at a time
+        proposal, state = self.proposer.ask(self.state, size, key=key)
+        if left is not None:
+            fresh = np.cumsum(proposal.parent < 0)
+            keep = (proposal.parent >= 0) | (fresh <= left)
+            proposal = Proposal(
+                proposal.x[keep], proposal.parent[keep], proposal.budget[keep]
+            )
+        self.state = state
+        self.clock.propose += time.monotonic() - begin
+        return proposal
+
+    def _batch(self, deadline: float) -> int:
+        """As many as train in a fraction of the time that is left."""
+        spent = [t.finished - t.started for t in self.trials.values()]
+        if not spent:
+            return FIRST
+        each = self.clock.elapsed / len(self.trials)
+        left = deadline - time.monotonic()
+        return int(np.clip(left / ROUNDS / max(each, 1e-6), 4, MOST))
+
+    def _round(self, proposal: Proposal, deadline: float) -> None:
+        configs = self.space.decode(proposal.x)
+        first = max(self.trials, default=-1) + 1
+        fresh = np.cumsum(proposal.parent < 0) - 1
+        numbers = np.where(proposal.parent < 0, first + fresh, proposal.parent)
+        started = self.clock.elapsed
+        work = []
+        for config, number, parent, budget in zip(
+            configs, numbers, proposal.parent, proposal.budget, strict=True
+        ):
+            work += jobs(
+                self.problem,
+                self.recipe(config, budget=float(budget)),
+                trial=int(number),
+                parent=self.trials.get(int(parent)),
+                keep=budget < 1,
+            )
+        self.pending = len(proposal)
+        ended = self.engine.train(work, deadline=deadline)
+        begin = time.monotonic()
+        made = []
+        for row, (config, number) in enumerate(zip(configs, numbers, strict=True)):
+            own = [end for end in ended if end.job.trial == number]
+            if not own:
+                continue  # the clock: it was never trained
+            trial = conclude(
+                self.problem,
+                config,
+                own,
+                number=int(number),
+                budget=float(proposal.budget[row]),
+                parent=self.trials.get(int(proposal.parent[row])),
+            )
+            made.append(replace(trial, started=started, finished=self.clock.elapsed))
+        self._tell(proposal, numbers, made)
+        self.clock.evaluate += time.monotonic() - begin
+        self.rounds += 1
+        if self.recorder is not None:
+            begin = time.monotonic()
+            self.recorder.record(self, made)
+            self.clock.store += time.monotonic() - begin
+        self._forget()
+        self._watch(self)
+
+    def _tell(self, proposal: Proposal, numbers: np.ndarray, made: list[Trial]) -> None:
+        by_number = {trial.number: trial for trial in made}
+        known = [by_number.get(int(n)) for n in numbers]
+        self.state = self.proposer.tell(
+            self.state,
+            Outcome(
+                x=proposal.x,
+                trial=np.asarray(numbers, np.int64),
+                parent=proposal.parent,
+                budget=proposal.budget,
+                loss=np.array([np.nan if t is None else t.loss for t in known]),
+                cost=np.array(
+                    [np.nan if t is None else t.train_seconds for t in known]
+                ),
+            ),
+        )
+        self.trials.update(by_number)
+        self.pending = 0
+
+    def _forget(self) -> None:
+        """Drop the networks of all but the best, and states that nobody needs."""
+        best = {trial.number for trial in self.leaderboard[: self.keep]}
+        for number, trial in self.trials.items():
+            if number not in best and trial.networks:
+                self.trials[number] = replace(trial, networks=(), prediction=None)
+            if trial.budget >= 1 and trial.states:
+                self.trials[number] = replace(self.trials[number], states=())
+
+
+def best_configs(search: Search, n: int) -> list[Config]:
+    """The configurations of the `n` best trials."""
+    return [trial.config for trial in search.leaderboard[:n]]

@@ -1,0 +1,250 @@
+"""One network, by hand: a population of one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float, Num, PyTree
+
+from thalweg.core.errors import InvalidInput, SearchError
+from thalweg.core.rng import seed_word
+from thalweg.evaluation import METRICS, Metric
+from thalweg.losses import LOSSES, AbstractLoss
+from thalweg.networks import AbstractDescription
+from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer
+from thalweg.problem import Problem
+from thalweg.training.bench import Finished, Job
+from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.dataset import Dataset
+from thalweg.training.engine import Engine
+from thalweg.training.foreign import as_description
+from thalweg.training.member import outputs_of
+from thalweg.training.population import CURVE, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What was measured while a network trained: `{metric: values}`, one per epoch."""
+
+    metrics: dict[str, Float[np.ndarray, " t"]]  # with "step" and "epoch"
+
+    def __getitem__(self, metric: str) -> Float[np.ndarray, " t"]:
+        return self.metrics[metric]
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per judgement."""
+        import pandas as pd
+
+        return pd.DataFrame(self.metrics)
+
+    def plot(self) -> Any:
+        """The losses against the epochs, as a plotly figure."""
+        import plotly.graph_objects as go
+
+        figure = go.Figure()
+        for name in ("train_loss", "loss"):
+            label = {"train_loss": "training", "loss": "validation"}[name]
+            figure.add_scatter(x=self["epoch"], y=self[name], name=label)
+        return figure.update_layout(xaxis_title="epoch", yaxis_title="loss")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with the loss that says what its outputs mean."""
+
+    network: Any
+    loss: AbstractLoss
+    task: str
+    metrics: tuple[Metric, ...]
+    status: str  # complete, stopped, diverged or cut
+    best_step: int  # after which the network was as it is kept
+
+    def outputs(self, X: PyTree) -> Float[np.ndarray, "n c"]:
+        """Raw outputs: logits or values."""
+        arrays, rest = eqx.partition(self.network, eqx.is_array_like)
+        return np.asarray(_outputs(arrays, rest, self.loss, _as_arrays(X)))
+
+    def predict_proba(self, X: PyTree) -> Float[np.ndarray, "n c"]:
+        """Probabilities of the classes."""
+        if self.task != "classification":
+            raise InvalidInput(
+                "`predict_proba` is for classification, but the loss is for numbers. "
+                "Use `predict`."
+            )
+        return np.asarray(self.loss.link(self.outputs(X)))
+
+    def predict(self, X: PyTree) -> Num[np.ndarray, "n *c"]:
+        """Class codes `[n]`, or values (`[n]` where there is one output)."""
+        if self.task == "regression":
+            values = np.asarray(self.loss.link(self.outputs(X)))
+            return values[:, 0] if values.shape[1] == 1 else values
+        p = self.predict_proba(X)
+        return np.argmax(p, axis=1) if p.shape[1] > 1 else (p[:, 0] > 0.5).astype(int)
+
+    def evaluate(self, X: PyTree, y: Any) -> dict[str, float]:
+        """The loss and the metrics on other data."""
+        outputs, y = self.outputs(X), np.asarray(y)
+        prediction = np.asarray(self.loss.link(outputs))
+        found = {"loss": float(np.mean(self.loss(outputs, np.asarray(y))))}
+        return found | {m.name: m(y, prediction) for m in self.metrics}
+
+
+def train(
+    network: Any,
+    data: tuple[Any, Any],
+    *,
+    loss: str | AbstractLoss | None = None,
+    optimizer: str | AbstractOptimizer[Any] = "adam",
+    epochs: float | None = None,
+    steps: int | None = None,
+    batch_size: int = 32,
+    validation: float | tuple[Any, Any] = 0.2,
+    metrics: Sequence[str] = (),
+    l1: float = 0.0,
+    l2: float = 0.0,
+    patience: float = float("inf"),
+    threshold: float = float("-inf"),
+    time_limit: float = float("inf"),
+    keep_best: bool = True,
+    judge_every: int | None = None,
+    seed: int = 0,
+    watch: Callable[[Any], None] | None = None,
+) -> tuple[Model, History]:
+    """Train one network and return it with its history.
+
+    **network**: a description such as `networks.MLP(hidden=[64, 64])`; an equinox
+    module, called for one example (`module(x)` or `module(x, key=key)`); or a pair
+    `(init, apply)` with `init(key) -> params` and `apply(params, x) -> outputs` for a
+    batch. **data**: inputs `[n, ...]` (or a dict of them) and targets: integer class
+    codes, or numbers. **validation**: a fraction of the rows, data of its own, or 0.
+    **l1**, **l2**: penalties on kernels (L2 with the factor 1/2).
+
+    It ends at `epochs` or `steps` (of `batch_size` rows), after `patience` judgements
+    without improvement, at a validation loss of `threshold`, or after `time_limit`
+    seconds, whichever is first. **judge_every**: steps between judgements, an epoch by
+    default. **keep_best**: return the weights of the best judgement, not the last.
+
+    Raises InvalidInput for settings that make no sense, SearchError if the loss was
+    never finite.
+    """
+    X, y = data
+    loss_name, given = _loss(loss)
+    problem, dataset = _problem(X, y, loss_name, validation, seed)
+    judge = given or problem.judge()
+    length = int(dataset.train_size[0])
+    batch_size = min(batch_size, length)
+    every = judge_every or max(1, -(-length // batch_size))
+    total = _steps(epochs, steps, length, batch_size)
+    if isinstance(optimizer, str):
+        optimizer = OPTIMIZERS[optimizer]()
+    candidate = Candidate(
+        network=as_description(network),
+        optimizer=optimizer,
+        loss=judge,
+        stop=Stop(np.int32(total), np.float32(patience), np.float32(threshold)),
+        l1=l1,
+        l2=l2,
+        batch_size=batch_size,
+    )
+    task = Task(dataset, problem.inputs, problem.outputs, judge)
+    engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
+    import time
+
+    job = Job(0, 0, candidate, 0, seed_word(seed, 0), keep=not keep_best)
+    ended = engine.train([job], deadline=time.monotonic() + time_limit)
+    if not ended or ended[0].network is None:
+        raise SearchError(_why(ended))
+    end = ended[0]
+    trained = end.network if keep_best else end.state.network
+    if not keep_best:
+        _, rest = eqx.partition(end.network, eqx.is_array_like)
+        trained = eqx.combine(trained, rest)
+    chosen = tuple(METRICS[name] for name in metrics)
+    model = Model(trained, judge, problem.task, chosen, end.status, end.step)
+    return model, _history(end, length / batch_size)
+
+
+@eqx.filter_jit
+def _outputs(arrays: PyTree, rest: Any, loss: AbstractLoss, x: PyTree) -> Any:
+    return outputs_of(eqx.combine(arrays, rest), loss, x)
+
+
+def _as_arrays(X: PyTree) -> PyTree:
+    def single(leaf: Any) -> np.ndarray:
+        leaf = np.asarray(leaf)
+        return leaf.astype(np.float32) if leaf.dtype == np.float64 else leaf
+
+    return jax.tree.map(single, X)
+
+
+def _loss(loss: str | AbstractLoss | None) -> tuple[str | None, AbstractLoss | None]:
+    if isinstance(loss, AbstractLoss):
+        names = {kind: name for name, kind in LOSSES.items()}
+        return names.get(type(loss), "cross_entropy"), loss
+    return loss, None
+
+
+def _problem(
+    X: Any, y: Any, loss: str | None, validation: Any, seed: int
+) -> tuple[Problem, Dataset]:
+    """The problem, and its rows as the trainer wants them."""
+    if isinstance(validation, tuple):
+        n = len(y)
+        X = jax.tree.map(
+            lambda a, b: np.concatenate([np.asarray(a), np.asarray(b)]),
+            X,
+            validation[0],
+        )
+        y = np.concatenate([np.asarray(y), np.asarray(validation[1])])
+        rows = np.arange(len(y))
+        split = (rows[:n], rows[n:])
+        problem = Problem.of(X, y, loss=loss, seed=seed)
+    elif validation == 0:
+        problem = Problem.of(X, y, loss=loss, seed=seed)
+        rows = np.arange(len(np.asarray(y)))
+        split = (rows, rows[:0])
+    else:
+        problem = Problem.of(X, y, loss=loss, validation=validation, seed=seed)
+        split = next(iter(problem.splits))
+    return problem, Dataset.of(problem.x, problem.y, [split])
+
+
+def _joined(first: Any, second: Any) -> np.ndarray:
+    return np.concatenate([np.asarray(first), np.asarray(second)])
+
+
+def _steps(
+    epochs: float | None, steps: int | None, length: int, batch_size: int
+) -> int:
+    if (epochs is None) == (steps is None):
+        got = "neither" if epochs is None else "both"
+        raise InvalidInput(f"Give `epochs` or `steps`, but got {got}.")
+    total = steps if steps is not None else round((epochs or 0) * length / batch_size)
+    if total < 1:
+        raise InvalidInput(
+            f"Training needs at least one step, but got epochs={epochs}, steps={steps}."
+        )
+    return total
+
+
+def _why(ended: Sequence[Finished]) -> str:
+    if ended and ended[0].status == "diverged":
+        return (
+            "The loss was never finite: training diverged at once. Lower the learning "
+            "rate, clip the gradients, or scale the inputs."
+        )
+    return "The time limit ended the training before its first judgement. Raise it."
+
+
+def _history(end: Finished, steps_per_epoch: float) -> History:
+    columns = {name: end.curve[:, i] for i, name in enumerate(CURVE)}
+    return History({"epoch": columns["step"] / steps_per_epoch, **columns})
+
+
+__all__ = ["AbstractDescription", "History", "Model", "train"]
