@@ -32,6 +32,7 @@ def cycled(*values):
         (NUMBERS, "numeric"),
         (np.arange(N) % 3, "numeric"),  # whole numbers stay numbers
         (pd.array(cycled(1, 2, None), dtype="Int64"), "numeric"),
+        (cycled(1.0, np.nan), "numeric"),  # missing or not is what it tells
         (pd.array(cycled(1.5, None, 2), dtype="double[pyarrow]"), "numeric"),
         (pd.to_timedelta(np.arange(N), unit="h"), "numeric"),
         ([Decimal(i) / 7 for i in range(N)], "numeric"),
@@ -39,9 +40,9 @@ def cycled(*values):
         ([f"${1000 + i:,}" for i in range(N)], "numeric"),
         (cycled("a", "b", "c"), "categorical"),
         (cycled("a", "b", None), "categorical"),
-        (cycled("a", None), "categorical"),  # missing or not is what it tells
+        (cycled("a", None), "categorical"),
         (pd.Categorical(cycled(1, 2, 3)), "categorical"),
-        (cycled("1", "2", "3", "U"), "categorical"),
+        (["U", *cycled("1", "2", "3")[1:]], "categorical"),  # codes
         ([f"{i % 20:03d}" for i in range(N)], "categorical"),
         (cycled("yes", "no"), "categorical"),
         (cycled(True, False), "boolean"),

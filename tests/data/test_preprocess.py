@@ -249,6 +249,8 @@ def test_bins_hold_equally_many_rows():
     shares = np.histogram(numeric[present, 0], edges[0])[0] / present.sum()
     np.testing.assert_allclose(shares, 1 / 8, atol=2 / present.sum())
     assert fitted.bins(1)[9].tolist() == [-1, 1]  # the flag
+    between = np.interp(np.linspace(0, 128, 6), np.arange(129), fitted.bins(128)[0])
+    np.testing.assert_allclose(fitted.bins(5)[0], between, atol=1e-6)
     for q in (0, 129):
         with pytest.raises(InvalidInput, match="1 to 128"):
             fitted.bins(q)

@@ -51,6 +51,13 @@ def test_the_delimiter_is_found(tmp_path, delimiter, suffix):
     assert list(frame["note"]) == ["a, b", "c; d", "e"]
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_any_line_ending_and_blank_first_lines(tmp_path, newline):
+    text = "\n\na,b\n1,2\n3,4\n".replace("\n", newline)
+    frame = read_table(written(tmp_path / "t.csv", text)).frame
+    assert frame.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+
+
 def test_one_column_needs_no_delimiter(tmp_path):
     frame = read_table(written(tmp_path / "t.csv", "price\n1\n2\n")).frame
     assert list(frame.columns) == ["price"]
@@ -86,6 +93,7 @@ def test_other_encodings_are_repaired_and_say_where(tmp_path):
         ("a,b\n1,2,3\n4,5,6\n", "as many fields as the header"),
         ("a,b\n1,2\n1,2,3\n4,5\n", "line 3"),
         ('a,b\n1,"2\n3,4\n', "told apart"),
+        ('"' + "a" * 140_000 + ",b\n1,2\n", "an open quote"),
         ("a,b\n1,\x002\n", "isn't text"),
     ],
 )

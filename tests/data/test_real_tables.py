@@ -15,7 +15,7 @@ FRAME = pd.DataFrame(
         "city": ["Ulm", "Bonn", "Ulm", "Köln", None, "Bonn"] * 5,
         "new": [True, False] * 15,
         "same": 1,
-        "rent": np.linspace(400, 1400, 30) + 0.5,
+        "rent": np.linspace(400, 1400, 30).round() + 0.5,
     }
 )
 
@@ -87,6 +87,13 @@ def test_repairs_of_the_file_come_first_among_the_notes(tmp_path):
     assert "isn't UTF-8" in notes[0]
     assert "Task: regression" in notes[1]
     assert "'same'" in notes[2]
+
+
+def test_columns_of_arrays_are_found_by_position_later():
+    table = load_table(FRAME[["size"]].to_numpy(), FRAME["rent"])
+    assert not table.schema.named
+    aligned, _ = table.schema.align(FRAME[["size"]])
+    assert list(aligned) == ["x0"]
 
 
 def test_rows_without_a_target_are_left_out():

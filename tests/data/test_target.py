@@ -190,9 +190,11 @@ def test_only_long_tails_that_logs_straighten_are_learnt_as_logs():
     assert log_like(np.exp(RNG.normal(0, 1.5, 2000))) == "log"
     assert log_like(np.floor(np.exp(RNG.normal(3, 1.5, 2000)))) == "log1p"
     assert (
-        log_like(np.exp(RNG.normal(0, 0.3, 2000))) == "identity"
+        log_like(np.exp(RNG.normal(0, 0.45, 2000))) == "identity"
     )  # less than a decade
     assert log_like(RNG.normal(50, 7, 2000)) == "identity"
+    other_tail = np.where(RNG.random(2000) < 0.04, 1e-6, np.exp(RNG.normal(0, 1, 2000)))
+    assert log_like(other_tail) == "identity"
     assert log_like(RNG.normal(size=2000)) == "identity"
     assert log_like(-np.exp(RNG.normal(0, 1.5, 2000))) == "identity"
     assert log_like(np.exp(RNG.normal(0, 1.5, 10))) == "identity"  # too few to tell
@@ -206,6 +208,12 @@ def test_predictions_stay_near_the_training_range():
     assert far.min() >= 0
     assert far.max() == scale.high
     assert np.isfinite(scale.decode(np.array([1e6]), clip=False)).all()
+
+
+def test_what_was_never_negative_is_not_predicted_to_be():
+    scale = TargetScale.fit(np.linspace(0.5, 20, 50), curve="identity")
+    assert scale.decode(np.array([-1e6])) == 0
+    assert scale.decode(np.array([1e6])) == 20 + 0.1 * 19.5
 
 
 def test_a_target_that_the_logarithm_lacks_is_the_lowest():

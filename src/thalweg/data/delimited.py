@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_HEAD = 1 << 22  # characters that hold any header
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -23,10 +24,7 @@ def parse(path: Path, raw: bytes, suffix: str) -> tuple["pd.DataFrame", list[str
     """The table that the bytes of a text file spell, and the repairs made."""
     text, notes = _decode(path, raw)
     delimiter = _delimiter(text, suffix)
-    header = next(
-        csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    )
-    _check_header(path, header)
+    _check_header(path, _header(path, text, delimiter))
     return _frame(path, text, delimiter), notes
 
 
@@ -91,6 +89,19 @@ def _delimiter(text: str, suffix: str) -> str:
         if score > most:
             best, most = delimiter, score
     return best
+
+
+def _header(path: Path, text: str, delimiter: str) -> list[str]:
+    """The first line that holds anything, as pandas will see it too."""
+    head = io.StringIO(text[:_HEAD], newline=None)  # a lone \r ends a line too
+    try:
+        rows = csv.reader(head, delimiter=delimiter, skipinitialspace=True)
+        return next((row for row in rows if row), [])
+    except csv.Error as error:
+        raise DataError(
+            f"The first line must name the columns, but in {path} it can't be read: "
+            f"{error}. Look for an open quote."
+        ) from None
 
 
 def _check_header(path: Path, header: list[str]) -> None:

@@ -25,6 +25,7 @@ from thalweg.data.schema import Schema
 if TYPE_CHECKING:
     import pandas as pd
 
+_TINY = 1e-150  # numbers below count as 0: the inverse of their spread could overflow
 _GRID = 128  # steps of the quantile grid that `bins` reads
 
 
@@ -235,6 +236,7 @@ def _read(
         for column in schema.of_kind("boolean")
     ]
     truth = np.stack(truths, axis=1) if truths else np.empty((len(frame), 0))
+    raw[np.abs(raw) < _TINY] = 0.0
     return raw, truth
 
 
