@@ -1,7 +1,6 @@
 """Successive halving: train many briefly, keep the best 1/factor, train those longer.
 
-Jamieson & Talwalkar 2016, Figure 1 (the successive halving algorithm),
-https://arxiv.org/abs/1502.07943
+Jamieson & Talwalkar 2016, https://arxiv.org/abs/1502.07943
 Departs from the paper: geometric budgets as in Hyperband (Li et al. 2018,
 https://arxiv.org/abs/1603.06560), fractions of a full training; the best resume from
 their own weights; another bracket follows the last one.

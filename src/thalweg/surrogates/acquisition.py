@@ -1,7 +1,7 @@
 """The logarithm of the expected improvement, exact where the improvement underflows.
 
 Ament et al. 2023, "Unexpected Improvements to Expected Improvement for Bayesian
-Optimization", equations 9 and 14, https://arxiv.org/abs/2310.20708
+Optimization", https://arxiv.org/abs/2310.20708
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
 Rasmussen & Williams 2006, Algorithm 2.1 and section 5.4.1,
 http://gaussianprocess.org/gpml/
 Length scales have the dimension-scaled log-normal prior of Hvarfner et al. 2024,
-"Vanilla Bayesian Optimization Performs Great in High Dimensions", section 5,
+"Vanilla Bayesian Optimization Performs Great in High Dimensions",
 https://arxiv.org/abs/2402.02229
 Departs from the latter: the signal's variance is inferred too, with such a prior.
 """

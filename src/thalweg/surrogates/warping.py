@@ -2,7 +2,7 @@
 
 The worse half is replaced by its ranks, laid out as the upper half of a normal
 distribution whose scale is the better half's; the better half keeps its distances.
-Song et al. 2024, "The Vizier Gaussian Process Bandit Algorithm", section 3.3,
+Song et al. 2024, "The Vizier Gaussian Process Bandit Algorithm", half-rank warping,
 https://arxiv.org/abs/2408.11527
 Departs from the paper: no logarithm afterwards; failed trials count as ties for the
 worst.
@@ -23,9 +23,10 @@ def warp(loss: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     if not finite.any():
         return np.zeros_like(loss)
     y = np.where(finite, loss, loss[finite].max())
+    y = y / (np.abs(y).max() or 1.0)  # differences of 1e308 would overflow
     y = y - np.median(y)
-    y = y / (np.abs(y).max() or 1.0)  # squares of 1e300 overflow
     worse = y > 0
+    y = np.minimum(y, 0.0) / (-y.min() or 1.0)
     spread = np.sqrt(np.mean(y[~worse] ** 2)) or 1.0
     _, place, ties = np.unique(y[worse], return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]  # the mean rank of ties
