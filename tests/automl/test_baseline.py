@@ -99,7 +99,7 @@ def test_each_split_has_its_own_features():
     splits = k_fold(240, k=3)
     twisted = [
         {**features, "numeric": features["numeric"] * np.float32(factor)}
-        for factor in (1, 7, -3)
+        for factor in (7, 1, -3)
     ]
     problem = {"task": "regression", "splits": splits, "metric": "rmse"}
     plain = fit_baseline(features, y, **problem)
@@ -156,6 +156,10 @@ def test_unseen_codes_missing_and_wild_values():
     model = fit_baseline(
         features, y, task="regression", splits=splits, metric="mae"
     ).best.model
+    unseen = {**features, "categorical": np.full((240, 2), 900, np.int32)}
+    numbers = model.columns.standardised(features["numeric"]) @ model.kernel
+    want = np.clip(numbers + model.bias, *model.range)
+    np.testing.assert_allclose(model.predict(unseen), want)
     one = {
         "numeric": np.array([[np.nan, 2, 2, 2], [1e30, 2, 2, 2]], np.float32),
         "categorical": np.array([[900, 2], [0, 900]], np.int32),
@@ -201,7 +205,11 @@ def test_screening_keeps_what_correlates():
     columns = choose_columns(wide, y[:, None], 3)
     np.testing.assert_array_equal(columns.numeric, [50, 51])
     np.testing.assert_array_equal(columns.codes, [3 + 2])
-    assert 52 not in choose_columns(wide, y[:, None], 1000).numeric  # constant
+    codes = features["categorical"].copy()
+    codes[codes[:, 0] == 1, 0] = 2
+    every = choose_columns({**wide, "categorical": codes}, y[:, None], 1000)
+    np.testing.assert_array_equal(every.numeric, np.arange(52))  # 52 is constant
+    np.testing.assert_array_equal(every.codes, [0, 2, 3, 4, 5, 6, 7])  # 1 is absent
 
 
 def test_the_work_is_bounded(monkeypatch):
@@ -222,6 +230,22 @@ def test_the_work_is_bounded(monkeypatch):
     )
     assert max(rows for rows, _ in sizes) < 150
     assert got["linear"].loss < got["prior"].loss
+
+
+def test_a_sample_of_the_rows_has_every_class():
+    y = np.repeat([0, 1, 2], [5000, 4999, 1])
+    problem = module._Problem(
+        task="classification",
+        y=y,
+        splits=hold_out(10_000, y),
+        metric=METRICS["log_loss"],
+        classes=3,
+        seed=0,
+    )
+    rows = problem.sample(np.arange(10_000), 100)
+    assert 100 <= len(rows) <= 103
+    assert set(y[rows]) == {0, 1, 2}
+    assert (np.diff(rows) > 0).all()
 
 
 def test_tables_without_anything_to_learn():

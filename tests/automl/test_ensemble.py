@@ -108,6 +108,19 @@ def test_the_start_takes_the_best_few_together():
     np.testing.assert_allclose(got.weights, [1 / 3, 1 / 3, 1 / 3, 0])
 
 
+@pytest.mark.parametrize("metric", ["log_loss", "rmse"])
+def test_losses_are_those_of_the_picks_so_far(metric):
+    """With a start of which a part is taken back, too."""
+    score, cut = METRICS[metric], 0
+    for seed in range(6):
+        p, y = library(metric, seed=seed)
+        got = select_ensemble(p, y, metric=metric, start=6, bags=0, tolerance=0)
+        cut += len(set(got.picks[:6])) < 6
+        means = [p[list(got.picks[: i + 1])].mean(0) for i in range(len(got.picks))]
+        np.testing.assert_allclose(got.losses, [score(y, m) for m in means], rtol=1e-5)
+    assert cut > 0
+
+
 def test_equal_models_are_taken_in_their_order():
     p, y = library("log_loss", models=3)
     twins = np.concatenate([p, p, p])
