@@ -91,6 +91,7 @@ def test_the_leader_may_be_named_though_another_scores_better():
     ]
     data = ReportData(trials=to_frame(rows), maximize=False)
     assert Facts.of(data).leader_number == 2
+    assert Facts.of(ReportData(trials=to_frame(rows))).leader_number == 0
     named = Facts.of(
         ReportData(trials=to_frame(rows), maximize=False, leader={"trial": 1})
     )

@@ -25,13 +25,18 @@ def sentences(facts: Facts) -> tuple[str, str]:
 def answer(facts: Facts) -> str:
     """Who leads and how it is built, in a sentence."""
     if facts.leader_number is None:
-        trials = count(len(facts.data.trials), "trial")
-        done = "has begun" if not len(facts.data.trials) else "has a score"
-        return f"There is no network yet: of {trials} none {done}."
+        trials = len(facts.data.trials)
+        ended = (
+            f"of {count(trials, 'trial')} none has a score"
+            if trials
+            else "no trial ended"
+        )
+        return f"There is no network yet: {ended}."
     words = in_words(facts.config)
     kind = words["architecture"] or "the configuration below"
-    among = count(len(facts.ranked), "trained network")
-    return f"The best of {among} is {kind}."
+    if len(facts.ranked) == 1:
+        return f"The only trained network is {kind}."
+    return f"The best of {number(len(facts.ranked))} trained networks is {kind}."
 
 
 def recipe(facts: Facts) -> str:

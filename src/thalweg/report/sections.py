@@ -86,8 +86,14 @@ def opening(facts: Facts) -> Markup:
         el(
             "dl",
             *(
-                el("div", el("dt", name), el("dd", value), el("dd", note, cls="note"))
-                for name, value, note in tiles
+                el(
+                    "div",
+                    el("dt", name),
+                    el("dd", value.replace("\u00a0±", " ±")),
+                    el("dd", note, cls="note"),
+                    cls="leads" if place == 0 else None,
+                )
+                for place, (name, value, note) in enumerate(tiles)
                 if value != "–"
             ),
             cls="tiles",
@@ -188,7 +194,7 @@ def leader(facts: Facts) -> Markup | None:
 def what_mattered(facts: Facts, found: Importance) -> Markup | None:
     names = list(found.names) or facts.searched()
     panels = [figure(f) for f in slices(facts, names[:PANELS])]
-    if not panels and not found.reason:
+    if not len(facts.ranked):
         return None
     widest = max(found.shares, default=0.0) or 1.0
     bars = [
@@ -290,10 +296,8 @@ def baseline(facts: Facts) -> Markup | None:
         )
         for row in rows
     ]
-    found = (facts.score, facts.score_error)
-    ours = el(
-        "tr", el("th", "the leader", scope="row"), el("td", text.with_error(*found))
-    )
+    score = text.with_error(facts.score, facts.score_error)
+    ours = el("tr", el("th", "the leader", scope="row"), el("td", score))
     metric = text.named(facts.data.metric)
     return section(
         "baseline",
@@ -306,7 +310,7 @@ def baseline(facts: Facts) -> Markup | None:
         el(
             "table",
             el("thead", el("tr", el("th", "model", scope="col"), el("th", metric))),
-            el("tbody", ours, *items),
+            el("tbody", ours if isfinite(facts.score) else None, *items),
         ),
     )
 

@@ -32,8 +32,8 @@ def explained(place: str | Path) -> Iterator[None]:
         raise StoreError(_of_disk(error, place)) from error
     except (DBAPIError, SQLiteError) as error:
         raise StoreError(_of_database(error, place)) from error
-    except (StatementError, OverflowError) as error:  # a value that no column takes
-        cause = getattr(error, "orig", None) or error
+    except StatementError as error:  # a value that no column takes
+        cause = error.orig or error
         if isinstance(cause, ThalwegError):
             raise cause from None
         raise InvalidInput(

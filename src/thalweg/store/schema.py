@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from thalweg.core.errors import InvalidInput
 from thalweg.store import codec
 
 SCHEMA = 1  # raised when older programs can't read what this one writes
@@ -69,9 +70,15 @@ class Whole(sa.types.TypeDecorator[int]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Any) -> int | None:
+    def process_bind_param(self, value: Any, dialect: Any) -> int:
         del dialect
-        return None if value is None else int(value)
+        number = int(value)
+        if not -(2**63) <= number < 2**63:
+            raise InvalidInput(
+                f"Whole numbers in the store have 64 bits, but got {number}. "
+                "Use a smaller one."
+            )
+        return number
 
 
 def _of_study() -> sa.Column[int]:

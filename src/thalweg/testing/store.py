@@ -9,6 +9,7 @@
 
 import math
 import struct
+import uuid
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -55,18 +56,19 @@ def same_row(a: Any, b: Any) -> bool:
 
 
 def check_study_comes_back(make: Make) -> None:
+    name = uuid.uuid4().hex
     study = StudyRow(
         version="1.2",
         seed=2**63 - 1,
         fingerprint="ab" * 32,
         space={"rate": {"low": 1e-5, "high": math.inf}, "$x": (1, (2,))},
         settings={"columns": ["größe", "a\x00b", "<b>"], "limit": None},
-        name="mine",
+        name=name,
         created="2026-01-02T03:04:05+00:00",
     )
     with make(study) as store:
         assert same_row(store.study(), study)
-        assert store.name == "mine"
+        assert store.name == name
         assert store.trials() == []
         assert store.last_round() is None
         store.update(status="finished", settings={"leader": 3})
@@ -82,7 +84,7 @@ def check_every_number_comes_back(make: Make) -> None:
             round=0,
             config={"rate": v, "units": (8, 8), "name": "tanh", "on": True, "no": None},
             metrics={"a": v, "b": -0.0},
-            reason="\ud800 lost surrogate" if i == 0 else "größer",
+            reason="\ud800 lost\x00" if i == 0 else "größer",
             seed=2**62 + i,
             **dict.fromkeys(("score", "score_error", "loss", "budget", "started"), v),
         )
@@ -99,7 +101,7 @@ def check_every_number_comes_back(make: Make) -> None:
     ]
     with make(StudyRow()) as store:
         store.record(Round(number=0, trials=trials, curves=curves))
-        first = replace(trials[0], reason="\\ud800 lost surrogate")
+        first = replace(trials[0], reason="\\ud800 lost\\x00")
         for got, put in zip(store.trials(), [first, *trials[1:]], strict=True):
             assert same_row(got, put), (got, put)
         for got, put in zip(store.curves(1), curves, strict=True):
