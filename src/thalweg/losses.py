@@ -191,8 +191,8 @@ class BinaryCrossEntropy(AbstractLoss):
         return jnp.log(yes) - jnp.log(no)
 
 
-def _tiny(x: Array) -> Array:
-    return jnp.finfo(x.dtype).tiny
+def _tiny(x: Array) -> float:
+    return float(jnp.finfo(x.dtype).tiny)
 
 
 def _residual(outputs: Array, target: Array) -> Array:
