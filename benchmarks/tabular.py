@@ -3,6 +3,8 @@
     python benchmarks/tabular.py --peer-python PEERS/bin/python --core 0
     python benchmarks/tabular.py --summary
 
+Two cores at once: `--core 0 --part 0 2` beside `--core 1 --part 1 2`, one results file.
+
 Every (table, method, seed) is one fresh process bound to ONE core with every thread
 pool set to one thread, so that two runs with different `--core` do not disturb each
 other. Its result is one line of JSON in `--results`; what is there is not run again
@@ -53,6 +55,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=default, choices=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--results", type=Path, default=Path("tabular.jsonl"))
+    parser.add_argument(
+        "--part",
+        nargs=2,
+        type=int,
+        default=(0, 1),
+        metavar=("K", "N"),
+        help="run only every N-th table, beginning with the K-th",
+    )
     parser.add_argument("--retry", action="store_true", help="run failures again")
     parser.add_argument("--cpu-limit", type=float, default=600.0)
     parser.add_argument(
@@ -67,11 +77,12 @@ def _arguments() -> argparse.Namespace:
 
 def _run_all(arguments: argparse.Namespace) -> None:
     print(f"# {machine()}; core {arguments.core}, 1 thread", file=sys.stderr)
+    first, step = arguments.part
     plan = [
         (t, m, s)
         for s in arguments.seeds
         for m in arguments.methods
-        for t in arguments.tables
+        for t in arguments.tables[first::step]
     ]
     for table, method, seed in plan:
         key = (table, method, seed, arguments.seconds)

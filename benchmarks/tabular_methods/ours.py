@@ -10,12 +10,12 @@ from tabular_tables import Problem
 
 import thalweg as tw
 
+ESTIMATORS = {True: tw.TabularClassifier, False: tw.TabularRegressor}  # loaded here
+
 
 def fit(
     problem: Problem, *, seconds: float, seed: int
 ) -> Callable[[pd.DataFrame], np.ndarray]:
-    if problem.is_classification:
-        model = tw.TabularClassifier(time_limit=seconds, random_state=seed)
-        return model.fit(problem.X_train, problem.y_train).predict_proba
-    model = tw.TabularRegressor(time_limit=seconds, random_state=seed)
-    return model.fit(problem.X_train, problem.y_train).predict
+    model = ESTIMATORS[problem.is_classification](time_limit=seconds, random_state=seed)
+    model.fit(problem.X_train, problem.y_train)
+    return model.predict_proba if problem.is_classification else model.predict
