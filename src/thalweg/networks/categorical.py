@@ -12,12 +12,11 @@ as fast as one for each, and compiles in a quarter of the time for 30 columns.
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from thalweg.core.errors import InvalidInput
-from thalweg.core.typing import Key
+from thalweg.networks.randomness import normal
 
 
 class Categorical(eqx.Module):
@@ -56,10 +55,12 @@ class Categorical(eqx.Module):
         few, many = self.split(cardinalities)
         return tuple(self.units(cardinalities[j]) for j in few + many)
 
-    def build(self, cardinalities: tuple[int, ...], *, key: Key) -> "CategoricalLayer":
+    def build(
+        self, cardinalities: tuple[int, ...], *, seed: UInt32[Array, ""]
+    ) -> "CategoricalLayer":
         """Vectors start normal with variance 1."""
         rows = sum(cardinalities[j] for j in self.split(cardinalities)[1])
-        embedding = jr.normal(key, (rows, self.size)) if rows else None
+        embedding = normal(seed, (rows, self.size)) if rows else None
         return CategoricalLayer(embedding, cardinalities, self)
 
 

@@ -47,10 +47,3 @@ def _drop(
 ) -> Float[Array, "*n"]:
     keep = rng.uniform(seed, x.shape).astype(x.dtype) >= rate
     return jnp.where(keep, x / (1 - rate), jnp.zeros_like(x))
-
-
-def layer_seed(seed: UInt32[Array, ""] | None, number: int) -> UInt32[Array, ""] | None:
-    """The seed of the network's `number`-th place for dropout."""
-    if seed is None:
-        return None
-    return rng.mix(seed + jnp.uint32(number * 0x9E3779B9 & 0xFFFFFFFF))

@@ -4,14 +4,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from thalweg.core.errors import InvalidInput
-from thalweg.core.typing import Key
 from thalweg.networks.base import Batch, Inputs, columns
 from thalweg.networks.categorical import Categorical, CategoricalLayer
 from thalweg.networks.numeric import AbstractEmbedding
+from thalweg.networks.randomness import place
 
 
 class Encoder(eqx.Module):
@@ -42,10 +41,9 @@ class Encoder(eqx.Module):
         numeric: AbstractEmbedding,
         categorical: Categorical,
         *,
-        key: Key,
+        seed: UInt32[Array, ""],
     ) -> "Encoder":
         """The encoder of these columns."""
-        numeric_key, categorical_key = jr.split(key)
         sections = (numeric.units,) * inputs.numeric
         sections += categorical.sections(inputs.cardinalities)
         if sum(sections) == 0:
@@ -56,9 +54,9 @@ class Encoder(eqx.Module):
             )
         codes = None
         if inputs.cardinalities:
-            codes = categorical.build(inputs.cardinalities, key=categorical_key)
+            codes = categorical.build(inputs.cardinalities, seed=place(seed, 0))
         return Encoder(
-            numeric.build(inputs, key=numeric_key) if inputs.numeric else None,
+            numeric.build(inputs, seed=place(seed, 1)) if inputs.numeric else None,
             codes,
             Inputs(inputs.numeric, inputs.cardinalities),
             sections,

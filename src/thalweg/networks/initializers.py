@@ -15,13 +15,13 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 from jax.scipy.special import erfinv
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from thalweg.core.hyper import hyper
 from thalweg.core.registry import Registry
-from thalweg.core.typing import Hyper, Key
+from thalweg.core.typing import Hyper
+from thalweg.networks.randomness import uniform
 
 
 class VarianceScaling(eqx.Module):
@@ -36,10 +36,11 @@ class VarianceScaling(eqx.Module):
         fan = fan_in + (fan_out - fan_in) * self.outward
         return jnp.sqrt(self.scale / fan)
 
-    def sample(self, key: Key, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    def sample(
+        self, seed: UInt32[Array, ""], shape: tuple[int, ...]
+    ) -> Float[Array, "..."]:
         """Entries of a kernel `[..., in, out]`."""
-        tiny = jnp.finfo(jnp.result_type(float)).eps
-        u = jr.uniform(key, shape, minval=-1 + tiny)
+        u = uniform(seed, shape)
         unit = jnp.where(self.uniform > 0.5, math.sqrt(3) * u, math.sqrt(2) * erfinv(u))
         return unit * self.std(shape[-2], shape[-1])
 

@@ -4,11 +4,11 @@ import math
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
-from thalweg.core.typing import Hyper, Key
+from thalweg.core.typing import Hyper
 from thalweg.networks.initializers import VarianceScaling
+from thalweg.networks.randomness import place, uniform
 
 
 class Linear(eqx.Module):
@@ -38,14 +38,13 @@ class Linear(eqx.Module):
         init: VarianceScaling,
         bias_scale: Hyper | float = 0.0,
         ntk: bool = False,
-        key: Key,
+        seed: UInt32[Array, ""],
     ) -> "Linear":
         """Biases are uniform in ± `bias_scale / sqrt(fan_in)`, so 0 means zeros."""
-        kernel_key, bias_key = jr.split(key)
-        kernel = init.sample(kernel_key, (fan_in, fan_out))
+        kernel = init.sample(place(seed, 0), (fan_in, fan_out))
         if ntk:
             kernel = kernel * math.sqrt(fan_in)
-        bias = jr.uniform(bias_key, (fan_out,), minval=-1) / math.sqrt(fan_in)
+        bias = uniform(place(seed, 1), (fan_out,)) / math.sqrt(fan_in)
         return Linear(kernel, bias * bias_scale, ntk)
 
 

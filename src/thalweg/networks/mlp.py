@@ -7,7 +7,6 @@ from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, Int, UInt32
 
 from thalweg.activations import Activation, as_activation
@@ -18,7 +17,7 @@ from thalweg.core.typing import Hyper, Key
 from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
 from thalweg.networks.categorical import Categorical
 from thalweg.networks.depth import as_count, as_widths, check_hidden, up_to
-from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
+from thalweg.networks.dropout import Dropout, as_dropout
 from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.linear import Linear, Scaling
@@ -28,6 +27,7 @@ from thalweg.networks.normalization import (
     as_normalization,
 )
 from thalweg.networks.numeric import AbstractEmbedding, as_embedding
+from thalweg.networks.randomness import place
 
 
 class Dense(eqx.Module):
@@ -68,7 +68,7 @@ class MLPNetwork(AbstractNetwork):
         if self.scaling is not None:
             h = self.scaling(h)
         for number, layer in enumerate(self.layers):
-            run = partial(layer, seed=layer_seed(seed, number))
+            run = partial(layer, seed=place(seed, number))
             h = run(h) if number == 0 else up_to(self.depth.value, number, run, h)
         return self.head(h)
 
@@ -105,22 +105,26 @@ class MLP(AbstractDescription):
         check_hidden(self.hidden, self.depth)
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> MLPNetwork:
-        encoder_key, head_key, *keys = jr.split(key, 2 + len(self.hidden))
+        seed = rng.word(key)
         encoder = Encoder.build(
-            inputs, self.numeric_embedding, self.categorical, key=encoder_key
+            inputs, self.numeric_embedding, self.categorical, seed=place(seed, 0)
         )
         width = encoder.width
         scaling = Scaling.build(width) if self.scaling_layer else None
         layers = []
-        for units, layer_key in zip(self.hidden, keys, strict=True):
-            layers.append(self._layer(width, units, key=layer_key))
+        for number, units in enumerate(self.hidden):
+            layers.append(self._layer(width, units, seed=place(seed, 2 + number)))
             width = units
         head = Linear.build(
-            width, outputs, init=as_initializer("lecun"), ntk=self.ntk, key=head_key
+            width,
+            outputs,
+            init=as_initializer("lecun"),
+            ntk=self.ntk,
+            seed=place(seed, 1),
         )
         return MLPNetwork(encoder, scaling, tuple(layers), head, Fixed(self.depth))
 
-    def _layer(self, fan_in: int, units: int, *, key: Key) -> Dense:
+    def _layer(self, fan_in: int, units: int, *, seed: UInt32[Array, ""]) -> Dense:
         return Dense(
             Linear.build(
                 fan_in,
@@ -128,7 +132,7 @@ class MLP(AbstractDescription):
                 init=self.init,
                 bias_scale=self.bias_scale,
                 ntk=self.ntk,
-                key=key,
+                seed=seed,
             ),
             Normalization.build(units, self.normalization),
             self.activation,

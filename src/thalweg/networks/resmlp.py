@@ -8,7 +8,6 @@ normalisation (see `normalization.py`), and an activation of choice instead of R
 from functools import partial
 
 import equinox as eqx
-import jax.random as jr
 from jaxtyping import Array, Float, Int, UInt32
 
 from thalweg.activations import Activation, as_activation
@@ -20,7 +19,7 @@ from thalweg.core.typing import Hyper, Key
 from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
 from thalweg.networks.categorical import Categorical
 from thalweg.networks.depth import as_count, up_to
-from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
+from thalweg.networks.dropout import Dropout, as_dropout
 from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.linear import Linear, Scaling
@@ -30,6 +29,7 @@ from thalweg.networks.normalization import (
     as_normalization,
 )
 from thalweg.networks.numeric import AbstractEmbedding, as_embedding
+from thalweg.networks.randomness import place
 
 
 class ResidualBlock(eqx.Module):
@@ -48,10 +48,10 @@ class ResidualBlock(eqx.Module):
         x = h if self.normalization is None else self.normalization(h)
         x = self.activation(self.inner(x))
         if self.dropout is not None:
-            x = self.dropout(x, seed=layer_seed(seed, 0))
+            x = self.dropout(x, seed=place(seed, 0))
         x = self.outer(x)
         if self.residual_dropout is not None:
-            x = self.residual_dropout(x, seed=layer_seed(seed, 1))
+            x = self.residual_dropout(x, seed=place(seed, 1))
         return h + x
 
 
@@ -76,7 +76,7 @@ class ResidualMLPNetwork(AbstractNetwork):
             h = self.scaling(h)
         h = self.stem(h)
         for number, block in enumerate(self.blocks):
-            run = partial(block, seed=layer_seed(seed, number))
+            run = partial(block, seed=place(seed, number))
             h = run(h) if number == 0 else up_to(self.depth.value, number, run, h)
         if self.normalization is not None:
             h = self.normalization(h)
@@ -118,34 +118,36 @@ class ResidualMLP(AbstractDescription):
             )
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> ResidualMLPNetwork:
-        encoder_key, stem_key, head_key, *keys = jr.split(key, 3 + self.blocks)
+        seed = rng.word(key)
+        places = [place(seed, number) for number in range(3 + self.blocks)]
         encoder = Encoder.build(
-            inputs, self.numeric_embedding, self.categorical, key=encoder_key
+            inputs, self.numeric_embedding, self.categorical, seed=places[0]
         )
         linear = partial(Linear.build, bias_scale=self.bias_scale, ntk=self.ntk)
         lecun = as_initializer("lecun")
         return ResidualMLPNetwork(
             encoder,
             Scaling.build(encoder.width) if self.scaling_layer else None,
-            linear(encoder.width, self.width, init=lecun, key=stem_key),
-            tuple(self._block(key) for key in keys),
+            linear(encoder.width, self.width, init=lecun, seed=places[1]),
+            tuple(self._block(here) for here in places[3:]),
             Normalization.build(self.width, self.normalization),
             self.activation,
-            linear(self.width, outputs, init=lecun, key=head_key),
+            linear(self.width, outputs, init=lecun, seed=places[2]),
             Fixed(self.depth),
         )
 
-    def _block(self, key: Key) -> ResidualBlock:
-        inner_key, outer_key = jr.split(key)
+    def _block(self, seed: UInt32[Array, ""]) -> ResidualBlock:
         linear = partial(Linear.build, bias_scale=self.bias_scale, ntk=self.ntk)
         inner = round(self.width * self.expansion)
         rates = (self.dropout, self.residual_dropout)
         dropout, residual = (None if r is None else Dropout(r) for r in rates)
         return ResidualBlock(
             Normalization.build(self.width, self.normalization),
-            linear(self.width, inner, init=self.init, key=inner_key),
+            linear(self.width, inner, init=self.init, seed=place(seed, 0)),
             self.activation,
             dropout,
-            linear(inner, self.width, init=as_initializer("lecun"), key=outer_key),
+            linear(
+                inner, self.width, init=as_initializer("lecun"), seed=place(seed, 1)
+            ),
             residual,
         )

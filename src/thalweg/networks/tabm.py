@@ -11,7 +11,6 @@ from functools import partial
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
@@ -23,7 +22,7 @@ from thalweg.core.typing import Hyper, Key
 from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
 from thalweg.networks.categorical import Categorical
 from thalweg.networks.depth import as_count, as_widths, check_hidden, up_to
-from thalweg.networks.dropout import Dropout, as_dropout, layer_seed
+from thalweg.networks.dropout import Dropout, as_dropout
 from thalweg.networks.encoder import Encoder
 from thalweg.networks.initializers import VarianceScaling, as_initializer
 from thalweg.networks.normalization import (
@@ -32,6 +31,7 @@ from thalweg.networks.normalization import (
     as_normalization,
 )
 from thalweg.networks.numeric import AbstractEmbedding, Identity, as_embedding
+from thalweg.networks.randomness import normal, place, signs
 
 
 class EnsembleLinear(eqx.Module):
@@ -88,7 +88,7 @@ class TabMNetwork(AbstractNetwork):
         seed = None if key is None or inference else rng.word(key)
         h = self.encoder(x)[None]
         for number, layer in enumerate(self.layers):
-            run = partial(layer, seed=layer_seed(seed, number))
+            run = partial(layer, seed=place(seed, number))
             h = run(h) if number == 0 else up_to(self.depth.value, number, run, h)
         return (h @ self.kernel + self.bias[:, None, :]).transpose(1, 0, 2)
 
@@ -125,35 +125,33 @@ class TabM(AbstractDescription):
             raise InvalidInput(f"`members` must be >= 1, but got {self.members}.")
 
     def build(self, inputs: Inputs, outputs: int, *, key: Key) -> TabMNetwork:
-        encoder_key, head_key, *keys = jr.split(key, 2 + len(self.hidden))
+        seed = rng.word(key)
         encoder = Encoder.build(
-            inputs, self.numeric_embedding, self.categorical, key=encoder_key
+            inputs, self.numeric_embedding, self.categorical, seed=place(seed, 0)
         )
         width = encoder.width
         layers = []
-        for number, (units, layer_key) in enumerate(
-            zip(self.hidden, keys, strict=True)
-        ):
-            kernel_key, adapter_key = jr.split(layer_key)
+        for number, units in enumerate(self.hidden):
             incoming = None
             if number == 0:
-                incoming = self._first_adapter(encoder, key=adapter_key)
+                incoming = self._first_adapter(encoder, seed=place(seed, 2))
             elif not self.mini:
                 incoming = jnp.ones((self.members, width))
-            kernel = self.init.sample(kernel_key, (width, units))
+            kernel = self.init.sample(place(seed, 3 + number), (width, units))
             layers.append(self._layer(kernel, incoming))
             width = units
         shape = (self.members, width, outputs)
-        kernel = jr.normal(head_key, shape) / math.sqrt(width)
+        kernel = normal(place(seed, 1), shape) / math.sqrt(width)
         bias = jnp.zeros((self.members, outputs))
         return TabMNetwork(encoder, tuple(layers), kernel, bias, Fixed(self.depth))
 
-    def _first_adapter(self, encoder: Encoder, *, key: Key) -> Float[Array, "m i"]:
+    def _first_adapter(
+        self, encoder: Encoder, *, seed: UInt32[Array, ""]
+    ) -> Float[Array, "m i"]:
         """What tells members apart at the start: one number for each column."""
         shape = (self.members, len(encoder.sections))
         plain = isinstance(self.numeric_embedding, Identity)
-        draw = jr.rademacher if plain else jr.normal
-        adapter = draw(key, shape, jnp.result_type(float))
+        adapter = (signs if plain else normal)(seed, shape)
         return jnp.repeat(adapter, np.asarray(encoder.sections), axis=1)
 
     def _layer(

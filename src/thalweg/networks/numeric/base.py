@@ -6,11 +6,10 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
-from thalweg.core.typing import Key
 from thalweg.networks.base import Inputs
+from thalweg.networks.randomness import uniform
 
 
 class AbstractEmbedding(eqx.Module):
@@ -22,8 +21,11 @@ class AbstractEmbedding(eqx.Module):
         """How many units each number becomes."""
 
     @abstractmethod
-    def build(self, inputs: Inputs, *, key: Key) -> Any:
-        """A module from `Float[b, d]` to `Float[b, d * units]`, column by column."""
+    def build(self, inputs: Inputs, *, seed: UInt32[Array, ""]) -> Any:
+        """A module from `Float[b, d]` to `Float[b, d * units]`, column by column.
+
+        `seed` is one word, see `randomness.py`.
+        """
 
 
 class Identity(AbstractEmbedding):
@@ -33,7 +35,7 @@ class Identity(AbstractEmbedding):
     def units(self) -> int:
         return 1
 
-    def build(self, inputs: Inputs, *, key: Key) -> "IdentityLayer":
+    def build(self, inputs: Inputs, *, seed: UInt32[Array, ""]) -> "IdentityLayer":
         return IdentityLayer()
 
 
@@ -44,10 +46,11 @@ class IdentityLayer(eqx.Module):
         return x
 
 
-def symmetric(key: Key, shape: tuple[int, ...], fan: int) -> Float[Array, "..."]:
+def symmetric(
+    seed: UInt32[Array, ""], shape: tuple[int, ...], fan: int
+) -> Float[Array, "..."]:
     """Uniform in ± `1 / sqrt(fan)`, as this literature starts its kernels."""
-    bound = 1 / math.sqrt(fan)
-    return jr.uniform(key, shape, minval=-bound, maxval=bound)
+    return uniform(seed, shape) / math.sqrt(fan)
 
 
 # Between these the batch comes last: the long axis is the contiguous one, whatever the

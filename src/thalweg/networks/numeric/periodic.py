@@ -7,13 +7,12 @@ https://arxiv.org/abs/2307.14338
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from thalweg.activations import Activation, as_activation
 from thalweg.activations.vectorized import cosine, sine
 from thalweg.core.hyper import hyper
-from thalweg.core.typing import Hyper, Key
+from thalweg.core.typing import Hyper
 from thalweg.networks.base import Inputs
 from thalweg.networks.numeric.base import (
     AbstractEmbedding,
@@ -22,6 +21,7 @@ from thalweg.networks.numeric.base import (
     per_feature,
     symmetric,
 )
+from thalweg.networks.randomness import normal, place
 
 
 class Periodic(AbstractEmbedding):
@@ -41,14 +41,13 @@ class Periodic(AbstractEmbedding):
     def units(self) -> int:
         return self.size
 
-    def build(self, inputs: Inputs, *, key: Key) -> "PeriodicLayer":
-        keys = jr.split(key, 3)
+    def build(self, inputs: Inputs, *, seed: UInt32[Array, ""]) -> "PeriodicLayer":
         d, k = inputs.numeric, self.frequencies
         maps = 1 if self.lite else d
         return PeriodicLayer(
-            self.sigma * jr.normal(keys[0], (d, k)),
-            symmetric(keys[1], (maps, 2 * k, self.size), 2 * k),
-            symmetric(keys[2], (maps, self.size), 2 * k),
+            self.sigma * normal(place(seed, 0), (d, k)),
+            symmetric(place(seed, 1), (maps, 2 * k, self.size), 2 * k),
+            symmetric(place(seed, 2), (maps, self.size), 2 * k),
             self.activation,
         )
 

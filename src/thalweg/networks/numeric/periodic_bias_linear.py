@@ -5,13 +5,12 @@ Holzmueller et al. 2024, section 3 (RealMLP), https://arxiv.org/abs/2407.04491
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from thalweg.activations.vectorized import cosine
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
-from thalweg.core.typing import Hyper, Key
+from thalweg.core.typing import Hyper
 from thalweg.networks.base import Inputs
 from thalweg.networks.numeric.base import (
     AbstractEmbedding,
@@ -20,6 +19,7 @@ from thalweg.networks.numeric.base import (
     per_feature,
     symmetric,
 )
+from thalweg.networks.randomness import normal, place, uniform
 
 
 class PeriodicBiasLinear(AbstractEmbedding):
@@ -43,14 +43,15 @@ class PeriodicBiasLinear(AbstractEmbedding):
     def units(self) -> int:
         return self.size
 
-    def build(self, inputs: Inputs, *, key: Key) -> "PeriodicBiasLinearLayer":
-        keys = jr.split(key, 4)
+    def build(
+        self, inputs: Inputs, *, seed: UInt32[Array, ""]
+    ) -> "PeriodicBiasLinearLayer":
         d, k, e = inputs.numeric, self.frequencies, self.size - 1
         return PeriodicBiasLinearLayer(
-            self.sigma * jr.normal(keys[0], (d, k)),
-            jr.uniform(keys[1], (d, k), minval=-0.5, maxval=0.5),
-            symmetric(keys[2], (d, k, e), k),
-            symmetric(keys[3], (d, e), k),
+            self.sigma * normal(place(seed, 0), (d, k)),
+            uniform(place(seed, 1), (d, k)) / 2,
+            symmetric(place(seed, 2), (d, k, e), k),
+            symmetric(place(seed, 3), (d, e), k),
         )
 
 

@@ -11,13 +11,11 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from thalweg.activations import Activation, as_activation
 from thalweg.core.errors import InvalidInput
 from thalweg.core.trainable import Fixed
-from thalweg.core.typing import Key
 from thalweg.networks.base import Inputs
 from thalweg.networks.numeric.base import (
     AbstractEmbedding,
@@ -26,6 +24,7 @@ from thalweg.networks.numeric.base import (
     per_feature,
     symmetric,
 )
+from thalweg.networks.randomness import place
 
 
 def _optional_activation(value: Any) -> Activation | None:
@@ -50,7 +49,9 @@ class PiecewiseLinear(AbstractEmbedding):
     def units(self) -> int:
         return self.size
 
-    def build(self, inputs: Inputs, *, key: Key) -> "PiecewiseLinearLayer":
+    def build(
+        self, inputs: Inputs, *, seed: UInt32[Array, ""]
+    ) -> "PiecewiseLinearLayer":
         if inputs.bins is None:
             raise InvalidInput(
                 "A piecewise-linear embedding needs `Inputs.bins`, but got None. "
@@ -59,11 +60,10 @@ class PiecewiseLinear(AbstractEmbedding):
             )
         pieces = encoding(inputs.bins)
         d, q = pieces[0].shape
-        kernel_key, bias_key = jr.split(key)
         rows = 1 if self.linear else q  # that start at random
         fan = self.size if self.linear else q
-        kernel = symmetric(kernel_key, (d, rows, self.size), fan)
-        bias = symmetric(bias_key, (d, self.size), fan)
+        kernel = symmetric(place(seed, 0), (d, rows, self.size), fan)
+        bias = symmetric(place(seed, 1), (d, self.size), fan)
         if self.linear:
             kernel = jnp.concatenate([kernel, jnp.zeros((d, q, self.size))], axis=1)
             pieces = tuple(
