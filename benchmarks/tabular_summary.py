@@ -150,8 +150,8 @@ def _failures(rows: pd.DataFrame) -> str:
     if failed.empty:
         return "## Failures\n\nNone."
     lines = [
-        f"* {r.table}, {METHODS[r.method].title}, seed {r.seed}: {r.status}; "
-        + (str(getattr(r, "note", "")).strip().splitlines() or [""])[-1]
-        for r in failed.itertuples()
+        f"* {r['table']}, {METHODS[r['method']].title}, seed {r['seed']}: "
+        f"{r['status']}; {(str(r.get('note', '')).strip().splitlines() or [''])[-1]}"
+        for r in failed.to_dict("records")
     ]
     return "\n".join(["## Failures", "", *lines])
