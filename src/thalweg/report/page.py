@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from thalweg.report import answer, sections
+from thalweg.report import answer, circumstances, sections, tables
 from thalweg.report.collect import collect
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts
@@ -35,11 +35,11 @@ def render(data: ReportData) -> str:
         sections.curves(facts),
         sections.leader(facts),
         sections.what_mattered(facts, found),
-        sections.leaderboard(facts, found),
-        sections.time_spent(facts),
-        sections.baseline(facts),
-        sections.data_summary(facts),
-        sections.reproduce(facts),
+        tables.leaderboard(facts, found),
+        circumstances.time_spent(facts),
+        tables.baseline(facts),
+        circumstances.data_summary(facts),
+        circumstances.reproduce(facts),
     ]
     has_figures = any(part is not None and 'class="plot"' in part for part in parts)
     plotly = el("script", Markup(get_plotlyjs())) if has_figures else None

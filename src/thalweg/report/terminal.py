@@ -4,9 +4,9 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from thalweg.report import answer, text
+from thalweg.report.circumstances import KINDS
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts, as_number, config_of
-from thalweg.report.sections import KINDS
 from thalweg.report.words import headline, in_words
 
 if TYPE_CHECKING:
