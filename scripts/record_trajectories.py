@@ -2,7 +2,7 @@
 
     python -m venv oracles
     oracles/bin/pip install torch==2.13.0 optax==0.2.8 keras==3.15.1
-    oracles/bin/python scripts/record_trajectories.py tests/optimizers/trajectories
+    oracles/bin/python scripts/record_trajectories.py tests
 
 Every case runs 60 steps in double precision on the same gradients, ordinary and hostile
 ones, from the same parameters, with a falling learning rate. A case names our optimizer
@@ -178,7 +178,6 @@ TORCH = [
     ),
 ]
 OPTAX = [
-    (partial(optax.sgd), "sgd", {}, 0.1),
     (partial(optax.sgd, momentum=0.9), "momentum", {}, 0.1),
     (partial(optax.sgd, momentum=0.9, nesterov=True), "nesterov", {}, 0.1),
     (
@@ -260,15 +259,89 @@ ORACLES = [
 ]
 
 
-def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def by_torch_schedules() -> dict[str, Any]:
+    """The learning rate at every step of some of PyTorch's schedules."""
+    lr = T.lr_scheduler
+
+    def rates(make: Callable[..., Any], steps: int, **settings: Any) -> list[float]:
+        optimizer = T.SGD([torch.zeros(1)], lr=1.0)
+        schedule = make(optimizer, **settings)
+        values = []
+        for _ in range(steps):
+            values.append(float(f"{optimizer.param_groups[0]['lr']:.15g}"))
+            optimizer.step()
+            schedule.step()
+        return values
+
+    return {
+        "one_cycle": rates(lr.OneCycleLR, 50, max_lr=1.0, total_steps=50),
+        "one_cycle_all": rates(
+            lr.OneCycleLR,
+            40,
+            max_lr=1.0,
+            total_steps=40,
+            pct_start=0.2,
+            div_factor=10.0,
+            final_div_factor=100.0,
+        ),
+        "cosine": rates(lr.CosineAnnealingLR, 40, T_max=40, eta_min=0.1),
+        "step": rates(lr.StepLR, 40, step_size=7, gamma=0.5),
+        "multistep": rates(lr.MultiStepLR, 40, milestones=[5, 6, 30], gamma=0.1),
+        "polynomial": rates(lr.PolynomialLR, 40, total_iters=30, power=1.5),
+        "exponential": rates(lr.ExponentialLR, 40, gamma=0.9),
+    }
+
+
+def by_torch_plateau() -> list[dict[str, Any]]:
+    """The learning rate after each loss, under several patiences and cooldowns."""
+    random = np.random.default_rng(0)
+    losses = np.round(1 / (1 + np.arange(80) // 9) + 0.05 * random.normal(size=80), 4)
+    cases = []
+    for patience, cooldown, threshold, floor in [
+        (2, 0, 1e-4, 0.0),
+        (0, 3, 0.0, 0.01),
+        (1, 1, 0.1, 0.05),
+        (5, 2, 0.01, 0.0),
+    ]:
+        optimizer = T.SGD([torch.zeros(1)], lr=1.0)
+        schedule = T.lr_scheduler.ReduceLROnPlateau(
+            optimizer,
+            factor=0.5,
+            patience=patience,
+            cooldown=cooldown,
+            threshold=threshold,
+            min_lr=floor,
+            eps=0.0,
+        )
+        rates = []
+        for loss in losses:
+            schedule.step(loss)
+            rates.append(optimizer.param_groups[0]["lr"])
+        settings = {
+            "factor": 0.5,
+            "patience": patience,
+            "cooldown": cooldown,
+            "threshold": threshold,
+            "min_scale": floor,
+        }
+        cases.append({"settings": settings, "losses": losses.tolist(), "scale": rates})
+    return cases
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content) + "\n")
+
+
+def main(tests: Path) -> None:
+    folder = tests / "optimizers" / "trajectories"
     shared = {
         "shapes": SHAPES,
         "horizon": HORIZON,
         "start": join(START),
         "gradients": [join(grads) for grads in gradients()],
     }
-    (folder / "gradients.json").write_text(json.dumps(shared) + "\n")
+    write(folder / "gradients.json", shared)
     for oracle, version, run, table in ORACLES:
         cases = []
         for make, optimizer, settings, peak, *falls in table:
@@ -279,10 +352,12 @@ def main(folder: Path) -> None:
                 "params": list(run(make, peak, *(falls or [True]))),
             }
             cases.append(case)
-        lines = ",\n".join(json.dumps(case) for case in cases)
-        head = f'"oracle": "{oracle}", "version": "{version}"'
-        text = f'{{{head}, "cases": [\n{lines}\n]}}\n'
-        (folder / f"{oracle}.json").write_text(text)
+        content = {"oracle": oracle, "version": version, "cases": cases}
+        write(folder / f"{oracle}.json", content)
+    about = {"oracle": "torch", "version": ORACLES[0][1]}
+    write(folder / "plateau.json", {**about, "cases": by_torch_plateau()})
+    rates = {**about, "rates": by_torch_schedules()}
+    write(tests / "schedules" / "trajectories" / "torch.json", rates)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def graves_paper(p, grads, b2=0.95, momentum=0.9, eps=1e-4):
 
 
 def dozat_paper(p, grads, b1=0.9, b2=0.999, eps=1e-8, psi=0.004):
-    """Dozat 2016, Algorithm 2 with its schedule mu_t = b1 (1 - 0.5 * 0.96^(t psi))."""
+    """Dozat 2016, NAdam with its schedule mu_t = b1 (1 - 0.5 * 0.96^(t psi))."""
     m = n = np.zeros_like(p)
     product = 1.0
     for t, g in enumerate(grads, 1):

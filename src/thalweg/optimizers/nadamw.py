@@ -1,6 +1,6 @@
 """NAdamW: AdamW with Nesterov's look-ahead.
 
-Dozat 2016, Algorithm 1, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 Decoupled decay as in Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101
 Departs from the paper as PyTorch does: the momentum of step t is
 `b1 * (1 - 0.5 * 0.96**(t * momentum_decay))`, with `momentum_decay=0.004` (Keras: 1.0;

@@ -15,7 +15,8 @@ from thalweg.schedules.constant import as_schedule
 class OneOf(AbstractSchedule):
     """`alternatives[index]`; all of them are held, so that `index` may be traced.
 
-    In a loop over members only the one named is computed; under `vmap` all are.
+    All are computed and one is taken: a schedule is a few scalar operations, which a
+    compiled step does in less time than it takes to branch.
     """
 
     alternatives: tuple[AbstractSchedule, ...]
@@ -28,11 +29,11 @@ class OneOf(AbstractSchedule):
 
     def __call__(self, step: Int[Array, ""]) -> Float[Array, ""]:
         dtype = jnp.result_type(float)
-        branches = [
-            lambda step, schedule=schedule: jnp.asarray(schedule(step), dtype)
-            for schedule in self.alternatives
-        ]
-        return jax.lax.switch(self.index, branches, step)
+        values = [jnp.asarray(schedule(step), dtype) for schedule in self.alternatives]
+        # a select, not a sum of products: what is not taken may be infinite
+        return jax.lax.select_n(
+            jnp.clip(self.index, 0, len(values) - 1), *jnp.broadcast_arrays(*values)
+        )
 
 
 def check_index(count: int, index: Array) -> None:

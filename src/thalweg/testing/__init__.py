@@ -1,0 +1,1 @@
+"""Contracts that every algorithm keeps; run them on your own."""

@@ -1,0 +1,128 @@
+"""Every optimizer of the registry, and the wrappers, keep the contract."""
+
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import thalweg.optimizers
+from thalweg import schedules
+from thalweg.core.hyper import hyper
+from thalweg.optimizers import (
+    OPTIMIZERS,
+    SGD,
+    AbstractOptimizer,
+    Adam,
+    AdamW,
+    AMSGrad,
+    ClipByGlobalNorm,
+    ClipByNorm,
+    ClipByValue,
+    Groups,
+    Nesterov,
+    OneOf,
+    ReduceOnPlateau,
+    RMSprop,
+    SkipNonFinite,
+    chain,
+    decay_only,
+)
+from thalweg.testing.optimizers import CHECKS
+
+WRAPPED = {
+    "scheduled": AdamW(
+        schedules.WarmupCosine(1e-2, 2000), b1=schedules.Linear(0.95, 2000, end=0.85)
+    ),
+    "clipped": chain(
+        ClipByValue(1e3), ClipByNorm(1e2), ClipByGlobalNorm(10.0), Nesterov(1e-2)
+    ),
+    "groups": Groups(AdamW(1e-2), {"0": {"learning_rate": 0.5}, "*": {}}, strict=False),
+    "one of": OneOf([SGD(1e-2), RMSprop(1e-2), decay_only(AdamW(1e-2))], 2),
+    "plateau": ReduceOnPlateau(Adam(1e-2)),
+    "skip": SkipNonFinite(AMSGrad(1e-2)),
+}
+MADE = {name: kind() for name, kind in OPTIMIZERS.items()} | WRAPPED
+INFRASTRUCTURE = {
+    "base",
+    "chain",
+    "clipping",
+    "groups",
+    "leafwise",
+    "one_of",
+    "plateau",
+    "skip_nonfinite",
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+@pytest.mark.parametrize("name", MADE)
+def test_contract(name, check):
+    check(MADE[name])
+
+
+def test_every_algorithm_file_is_in_the_registry():
+    files = {m.name for m in pkgutil.iter_modules(thalweg.optimizers.__path__)}
+    listed = {kind.__module__.rsplit(".", 1)[-1] for kind in OPTIMIZERS.values()}
+    assert files - INFRASTRUCTURE == listed
+    assert all(issubclass(kind, AbstractOptimizer) for kind in OPTIMIZERS.values())
+
+
+class Ascends(AbstractOptimizer):
+    """A wrong sign."""
+
+    def init(self, params):
+        return ()
+
+    def update(self, grads, state, params):
+        return jax.tree.map(lambda g: 0.1 * g, grads), state
+
+
+class Promotes(AbstractOptimizer):
+    """Single-precision updates for parameters in half precision."""
+
+    def init(self, params):
+        return ()
+
+    def update(self, grads, state, params):
+        return jax.tree.map(lambda g: -jnp.float32(0.1) * g, grads), state
+
+
+class Bakes(AbstractOptimizer):
+    """A rate that would have to be known when the program is compiled."""
+
+    learning_rate: jax.Array
+
+    def init(self, params):
+        return ()
+
+    def update(self, grads, state, params):
+        rate = float(self.learning_rate)
+        return jax.tree.map(lambda g: -rate * g, grads), state
+
+
+class Infinite(AbstractOptimizer):
+    """A derivative that is infinite where a gradient is 0."""
+
+    power: jax.Array = hyper(0.5)
+
+    def init(self, params):
+        return jax.tree.map(jnp.zeros_like, params)
+
+    def update(self, grads, state, params):
+        state = jax.tree.map(lambda s, g: s + self.power * g**2, state, grads)
+        return jax.tree.map(lambda s: -jnp.sqrt(s), state), state
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "check", "error"),
+    [
+        (Ascends(), "converges", AssertionError),
+        (Promotes(), "keeps_dtypes_and_structure", AssertionError),
+        (Bakes(jnp.array(0.1)), "traces_once", jax.errors.ConcretizationTypeError),
+        (Infinite(), "differentiates", AssertionError),
+    ],
+)
+def test_the_contract_notices(optimizer, check, error):
+    with pytest.raises(error):
+        CHECKS[check](optimizer)
