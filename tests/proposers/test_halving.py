@@ -105,9 +105,10 @@ def test_outcomes_that_were_not_asked_for_take_no_place():
     driver.ask(3)
     row = np.full((1, 1), 0.123)
     one = np.ones(1)
-    for parent, budget in ((-1, 1 / 3), (7, 1.0)):
+    own = driver.asked[0].x
+    for x, parent, budget in ((row, -1, 1 / 3), (row, 7, 1.0), (own, -1, 1.0)):
         stranger = Outcome(
-            row, np.array([99]), np.array([parent]), budget * one, -9 * one, one
+            x, np.array([99]), np.array([parent]), budget * one, -9 * one, one
         )
         driver.state = driver.proposer.tell(driver.state, stranger)
     assert driver.ask(3) == 0

@@ -50,6 +50,12 @@ def test_ask_and_tell_in_any_order_and_in_parts():
     assert (study.best_config, study.best_loss) == (best.config, best.loss)
 
 
+def test_every_ask_gives_others():
+    study = tw.Study(LINE, proposer="random")
+    values = [config["x"] for _ in range(5) for config in study.ask(2)]
+    assert len(set(values)) == 10
+
+
 def test_plain_dictionaries_are_recognised_by_their_values():
     study = tw.Study(RECIPE.space, proposer="random")
     configs = [dict(c) for c in study.ask(4)]
@@ -154,7 +160,7 @@ def test_partial_trainings_reach_the_objective():
 
     def f(config, budget):
         budgets.setdefault(round(budget, 6), []).append(config["x"])
-        return square(config) + 1 / budget
+        return square(config) + budget
 
     study = tw.Study(LINE, proposer=Hyperband(min_budget=1 / 9, brackets=1))
     study.optimize(f, n_trials=100)

@@ -220,7 +220,10 @@ def check_log(proposer: AbstractProposer[Any]) -> None:
 
 def check_finite_space(proposer: AbstractProposer[Any]) -> None:
     """No configuration of a finite space is started twice, and the end is reached."""
-    driver = Driver(proposer, SMALL).run(lambda config: config["c"], 500, batch=4)
+    driver = Driver(proposer, SMALL)
+    while driver.ask(4) and len(driver.asked) < 500:
+        driver.ask(2)  # the rows before are pending
+        driver.tell(lambda config: config["c"])
     assert len(driver.asked) < 500, "a finite space must end with zero rows"
     new = [row.x.tobytes() for row in driver.asked if row.parent[0] < 0]
     assert len(new) == len(set(new)), "a configuration was started twice"

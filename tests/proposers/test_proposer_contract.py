@@ -1,5 +1,6 @@
 """Every proposer keeps the contract, wrapped ones and samplers included."""
 
+import numpy as np
 import pytest
 
 from thalweg.proposers import (
@@ -13,7 +14,12 @@ from thalweg.proposers import (
     starting_from,
 )
 from thalweg.testing.problems import BRANIN, HARTMANN6, RECIPE
-from thalweg.testing.proposers import PROPOSER_CHECKS, check_beats_random
+from thalweg.testing.proposers import (
+    PROPOSER_CHECKS,
+    SMALL,
+    check_beats_random,
+    check_finite_space,
+)
 
 CASES = {
     **{name: make() for name, make in PROPOSERS.items()},
@@ -39,6 +45,12 @@ WARM = [check for check in PROPOSER_CHECKS if "finite" not in check.__name__]
 @pytest.mark.parametrize("name", ["random", "gp", "successive_halving"])
 def test_contract_of_warm_starts(name, check):
     check(starting_from(PROPOSERS[name](), [RECIPE.best]))
+
+
+@pytest.mark.parametrize("name", ["random", "sobol", "gp", "successive_halving"])
+def test_given_configurations_are_not_proposed_again(name):
+    configs = SMALL.decode(SMALL.canonical(np.full((1, SMALL.dim), 0.4)))
+    check_finite_space(starting_from(PROPOSERS[name](), configs))
 
 
 @pytest.mark.slow
