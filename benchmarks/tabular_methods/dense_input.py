@@ -38,12 +38,7 @@ class DenseParts:
 def prepare(problem: Problem, *, seed: int) -> DenseParts:
     """Split off a fifth (stratified) and fit the preparation on the rest only."""
     frame, y = _readable(problem.X_train), problem.y_train
-    train, valid = train_test_split(
-        np.arange(len(y)),
-        test_size=VALIDATION_FRACTION,
-        random_state=seed,
-        stratify=y if problem.is_classification else None,
-    )
+    train, valid = _hold_out(problem, seed)
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True), StandardScaler()
     )
@@ -61,6 +56,21 @@ def prepare(problem: Problem, *, seed: int) -> DenseParts:
         center, spread = float(y[train].mean()), float(y[train].std()) or 1.0
         y = ((y - center) / spread).astype(np.float32)
     return DenseParts(transform, X, y[train], X_valid, y[valid], center, spread)
+
+
+def _hold_out(problem: Problem, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train and to validate on; a class with one row is trained on."""
+    rows, y = np.arange(len(problem.y_train)), problem.y_train
+    if not problem.is_classification:
+        return train_test_split(rows, test_size=VALIDATION_FRACTION, random_state=seed)
+    alone = np.bincount(y)[y] < 2
+    train, valid = train_test_split(
+        rows[~alone],
+        test_size=VALIDATION_FRACTION,
+        random_state=seed,
+        stratify=y[~alone],
+    )
+    return np.concatenate([train, rows[alone]]), valid
 
 
 def _readable(X: pd.DataFrame) -> pd.DataFrame:
