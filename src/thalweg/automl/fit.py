@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -287,10 +287,3 @@ def _columns(prediction: np.ndarray, problem: Problem) -> np.ndarray:
 def settings_record(settings: Settings) -> dict[str, Any]:
     """The settings as JSON."""
     return asdict(settings)
-
-
-def with_limits(
-    settings: Settings, *, time_limit: float | None, trials: int | None
-) -> Settings:
-    """The settings with other limits, for a search that goes on."""
-    return replace(settings, time_limit=time_limit, trials=trials)

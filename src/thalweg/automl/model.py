@@ -1,6 +1,6 @@
 """The finished model: a table in, predictions out; saved without pickle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ class TabularModel:
         for trained, parts in zip(self.trained, found, strict=True):
             each = [self._decode(k, loss.link(part)) for k, part in enumerate(parts)]
             total += trained.weight * np.mean(each, axis=0, dtype=np.float64)
+        if self.classes is not None:
+            total /= total.sum(axis=1, keepdims=True)  # rounding
         return total, notes
 
     def predict(
@@ -216,6 +218,3 @@ def load(folder: str | Path) -> Any:
     model = TabularModel.load(inner if (inner / SETTINGS).is_file() else folder)
     kind = TabularClassifier if model.classes is not None else TabularRegressor
     return kind._of(model)
-
-
-Models = Sequence[TabularModel]

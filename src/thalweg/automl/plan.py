@@ -97,12 +97,12 @@ def _steps(facts: Facts, preset: str, batch: int, width: int) -> int:
 
 
 def _space(facts: Facts, preset: str, width: int) -> Space:
-    networks = ("tabm", "mlp", "resmlp")
+    networks: tuple[str, ...] = ("tabm", "mlp", "resmlp")
     embeddings: tuple[str, ...] = ("ple", "pbld")
     if preset == "fast" or facts.seconds < 30:
         networks, embeddings = ("mlp",), ("pbld",)
     elif facts.seconds <= 150:
-        embeddings = ("ple",)
+        networks, embeddings = ("tabm", "mlp"), ("ple",)
     if facts.numeric > 300:
         embeddings = ("identity",)
     return tabular(
@@ -112,7 +112,7 @@ def _space(facts: Facts, preset: str, width: int) -> Space:
         widths=(width,),
         embeddings=embeddings,
         embedding_size=_embedding_size(facts),
-        depth=3 if preset == "fast" else 4,
+        depth=4 if preset == "best" else 3,
     )
 
 

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import jax.random as jr
 import numpy as np
 
 from thalweg.core.errors import InvalidInput
-from thalweg.core.typing import Config
 from thalweg.problem import Problem
 from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
@@ -38,6 +37,7 @@ class Clock:
     propose: float = 0.0
     evaluate: float = 0.0
     store: float = 0.0
+    before: dict[str, float] = field(default_factory=dict)  # of earlier processes
 
     @property
     def elapsed(self) -> float:
@@ -89,12 +89,15 @@ class Search:
                 "A search needs a limit, but got neither. Give `time_limit` in "
                 "seconds, or a number of trials, or both."
             )
-        while not self.engine.interrupted and time.monotonic() < deadline:
-            left = None if trials is None else trials - len(self.trials)
-            proposal = self._ask(left, deadline)
-            if len(proposal) == 0:
-                break
-            self._round(proposal, deadline)
+        try:
+            while not self.engine.interrupted and time.monotonic() < deadline:
+                left = None if trials is None else trials - len(self.trials)
+                proposal = self._ask(left, deadline)
+                if len(proposal) == 0:
+                    break
+                self._round(proposal, deadline)
+        except KeyboardInterrupt:
+            self.engine.interrupted = True
 
     def _ask(self, left: int | None, deadline: float) -> Proposal:
         """What to train next; new configurations up to `left`."""
@@ -160,7 +163,8 @@ class Search:
         self._tell(proposal, numbers, made)
         self.clock.evaluate += time.monotonic() - begin
         self.rounds += 1
-        if self.recorder is not None:
+        # what was broken off by hand is not recorded: resumed, it is trained whole
+        if self.recorder is not None and not self.engine.interrupted:
             begin = time.monotonic()
             self.recorder.record(self, made)
             self.clock.store += time.monotonic() - begin
@@ -194,8 +198,3 @@ class Search:
                 self.trials[number] = replace(trial, networks=(), prediction=None)
             if trial.budget >= 1 and trial.states:
                 self.trials[number] = replace(self.trials[number], states=())
-
-
-def best_configs(search: Search, n: int) -> list[Config]:
-    """The configurations of the `n` best trials."""
-    return [trial.config for trial in search.leaderboard[:n]]

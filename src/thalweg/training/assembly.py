@@ -111,21 +111,30 @@ class Recipe(eqx.Module):
     def _network(self) -> networks.AbstractDescription:
         plan = self.assembly
         which = plan.choices("activation")
+        activation: Any = which[0]
+        if len(which) > 1:
+            activation = activations.choose(which, self.values["activation"])
         common: dict[str, Any] = {
-            "activation": activations.choose(which, self.values["activation"]),
-            "normalization": networks.choose_normalization(
-                plan.choices("normalization"), self.values["normalization"]
-            ),
+            "activation": activation,
+            "normalization": self._normalization(),
             "dropout": self._number("dropout") if "dropout" in plan.numbers else None,
             "numeric_embedding": self._embedding(),
             "depth": self._number("depth") if "depth" in plan.numbers else None,
         }
         hidden = (plan.width,) * plan.depth
         if plan.network == "resmlp":
+            if "normalization" not in dict(plan.names):
+                common["normalization"] = "layer"
             return networks.ResidualMLP(width=plan.width, blocks=plan.depth, **common)
         if plan.network == "tabm":
             return networks.TabM(members=plan.members, hidden=hidden, **common)
         return networks.MLP(hidden=hidden, scaling_layer=True, **common)
+
+    def _normalization(self) -> Any:
+        names = self.assembly.choices("normalization")
+        if len(names) == 1:
+            return names[0]
+        return networks.choose_normalization(names, self.values["normalization"])
 
     def _embedding(self) -> Any:
         plan = self.assembly

@@ -88,7 +88,9 @@ def step(
     loss, grads = jax.value_and_grad(objective)(params)
     grads = L1(recipe.l1).add_to(grads, params)
     grads = L2(recipe.l2).add_to(grads, params)
-    updates, state = recipe.optimizer.update(grads, member.state, params)
+    # schedules once, not again in every alternative and group of an optimizer
+    optimizer = recipe.optimizer.at(member.step)
+    updates, state = optimizer.update(grads, member.state, params)
     params = jax.tree.map(jnp.add, params, updates)
     member = eqx.tree_at(
         lambda m: (m.network, m.state, m.step),

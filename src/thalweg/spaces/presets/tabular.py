@@ -17,9 +17,9 @@ from thalweg.spaces.parameter import AbstractParameter
 from thalweg.spaces.real import Float
 from thalweg.spaces.space import Space
 
-OPTIMIZERS = ("adamw", "nadamw", "amsgrad", "rmsprop", "momentum")
+OPTIMIZERS = ("adamw", "nadamw", "momentum")
 SCHEDULES = ("coslog4", "cosine", "one_cycle", "flat_cosine", "constant")
-ACTIVATIONS = ("silu", "gelu", "mish", "relu", "selu")
+ACTIVATIONS = ("silu", "gelu", "relu")
 
 
 def tabular(
@@ -31,7 +31,7 @@ def tabular(
     embeddings: Sequence[str] = ("pbld", "ple"),
     embedding_size: int = 8,
     members: int = 16,
-    depth: int = 4,
+    depth: int = 3,
 ) -> Space:
     """The space of networks and recipes for one table.
 
@@ -47,7 +47,6 @@ def tabular(
         "embedding_size": Constant(embedding_size),
         "members": Constant(members),
         "activation": Choice(ACTIVATIONS),
-        "normalization": Choice(["none", "layer"]),
         "dropout": Float(0.0, 0.5),
         "optimizer": Choice(OPTIMIZERS),
         "schedule": Choice(SCHEDULES),
@@ -72,7 +71,6 @@ def portfolio(space: Space) -> list[Config]:
     common: Config = {
         "depth": 3,
         "activation": "silu",
-        "normalization": "none",
         "dropout": 0.1,
         "optimizer": "adamw",
         "schedule": "coslog4",
@@ -91,7 +89,7 @@ def portfolio(space: Space) -> list[Config]:
             "b2": 0.99,
         },
         {"network": "mlp"},
-        {"network": "resmlp", "normalization": "layer", "learning_rate": 2e-3},
+        {"network": "resmlp", "learning_rate": 2e-3},
         {"network": "mlp", "depth": 2, "label_smoothing": 0.05, "dropout": 0.25},
         {
             "network": "tabm",

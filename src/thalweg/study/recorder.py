@@ -1,0 +1,172 @@
+"""Keep a search in a store round by round, and continue it from there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from thalweg.problem import Score
+from thalweg.proposers import leaves, with_leaves
+from thalweg.store import CurveRow, EventRow, Round, Store, TrialRow, pack, unpack
+from thalweg.study.members import CURVE, Trial
+from thalweg.study.search import Search
+from thalweg.training.skeleton import from_arrays, to_arrays
+
+PREDICTION = "prediction"
+
+
+class StoreRecorder:
+    """Writes each round in one transaction, with the networks of the best trials."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._spent: dict[str, float] = {}
+        self._kept: set[int] = set()  # trials whose weights the store has
+
+    def record(self, search: Search, trials: list[Trial]) -> None:
+        """Keep a round that has just been told."""
+        best = {t.number for t in search.leaderboard[: search.keep] if t.networks}
+        released = sorted(self._kept - best)
+        self._store.record(
+            Round(
+                number=search.rounds - 1,
+                trials=[self._row(search, t, keep=t.number in best) for t in trials],
+                curves=[row for trial in trials for row in _curves(trial)],
+                events=self._events(search),
+                state=pack(leaves(search.state)),
+                seconds=search.clock.elapsed,
+                counters={
+                    "members": search.engine.tally.members,
+                    "programs": search.engine.tally.programs,
+                    "steps": search.engine.tally.steps,
+                },
+                released=released,
+            )
+        )
+        self._kept = best
+
+    def restore(self, search: Search) -> None:
+        """Bring a new search to where the stored one was."""
+        last = self._store.last_round()
+        if last is None:
+            return
+        search.state = with_leaves(search.state, unpack(last.state))
+        search.rounds = last.number + 1
+        search.clock.begin -= last.seconds
+        for row in self._store.trials():
+            search.trials[row.number] = self._trial(search, row)
+            if row.weights:
+                self._kept.add(row.number)
+        for event in self._store.events():
+            self._spent[event.kind] = self._spent.get(event.kind, 0.0) + event.seconds
+        search.clock.before = dict(self._spent)
+
+    def _row(self, search: Search, trial: Trial, *, keep: bool) -> TrialRow:
+        weights = ""
+        if keep and self._store.rundir is not None:
+            arrays = {
+                f"{split}/{name}": array
+                for split, network in enumerate(trial.networks)
+                for name, array in to_arrays(network).items()
+            }
+            arrays[PREDICTION] = np.asarray(trial.prediction)
+            weights = self._store.rundir.save_weights(trial.number, arrays)
+        score = trial.score
+        nan = float("nan")
+        return TrialRow(
+            number=trial.number,
+            config=trial.config,
+            status=trial.status,
+            score=nan if score is None else score.value,
+            score_error=nan if score is None else score.error,
+            loss=trial.loss,
+            metrics={} if score is None else {search.problem.metric.name: score.value},
+            budget=trial.budget,
+            steps=trial.steps,
+            parent=trial.parent,
+            seed=search.problem.seed,
+            signature="/".join(
+                str(trial.config.get(key, ""))
+                for key in ("network", "width", "numeric_embedding")
+            ),
+            parameters=trial.parameters,
+            train_seconds=trial.train_seconds,
+            started=trial.started,
+            finished=trial.finished,
+            weights=weights,
+        )
+
+    def _events(self, search: Search) -> list[EventRow]:
+        """Seconds since the last round, by kind."""
+        now = search.spent()
+        events = [
+            EventRow(
+                kind=kind,
+                seconds=seconds - self._spent.get(kind, 0.0),
+                at=search.clock.elapsed,
+            )
+            for kind, seconds in now.items()
+        ]
+        self._spent = now
+        return events
+
+    def _trial(self, search: Search, row: TrialRow) -> Trial:
+        score = None
+        if np.isfinite(row.score):
+            score = Score(row.score, row.score_error, row.loss)
+        curves = tuple(
+            np.stack([curve.steps, *(curve.metrics[k] for k in CURVE[1:])], axis=1)
+            for curve in self._store.curves(row.number)
+        )
+        networks, prediction = self._networks(search, row)
+        return Trial(
+            number=row.number,
+            config=dict(row.config),
+            status=row.status,
+            score=score,
+            budget=row.budget,
+            parent=row.parent,
+            steps=row.steps,
+            parameters=row.parameters,
+            train_seconds=row.train_seconds,
+            curves=curves,
+            prediction=prediction,
+            networks=networks,
+            started=row.started,
+            finished=row.finished,
+        )
+
+    def _networks(
+        self, search: Search, row: TrialRow
+    ) -> tuple[tuple[Any, ...], np.ndarray | None]:
+        if not row.weights or self._store.rundir is None:
+            return (), None
+        arrays, _ = self._store.rundir.load_weights(row.weights)
+        problem = search.problem
+        networks = tuple(
+            from_arrays(
+                search.recipe(row.config),
+                jax.tree.map(lambda leaf, split=split: leaf[split], problem.inputs),
+                problem.outputs,
+                _below(arrays, f"{split}/"),
+            )
+            for split in range(len(problem.splits))
+        )
+        return networks, arrays[PREDICTION]
+
+
+def _curves(trial: Trial) -> list[CurveRow]:
+    return [
+        CurveRow(
+            trial=trial.number,
+            replica=split,
+            steps=curve[:, 0],
+            metrics={name: curve[:, i] for i, name in enumerate(CURVE) if i},
+        )
+        for split, curve in enumerate(trial.curves)
+    ]
+
+
+def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
