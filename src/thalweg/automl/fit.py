@@ -21,7 +21,7 @@ from thalweg.problem import DEFAULT_LOSS, DEFAULT_METRIC, Problem, Score
 from thalweg.proposers import PROPOSERS, starting_from
 from thalweg.spaces.presets import portfolio
 from thalweg.study.members import Trial
-from thalweg.study.search import Recorder, Search
+from thalweg.study.loop import Recorder, Search
 from thalweg.training.assembly import Assembler
 from thalweg.training.engine import Engine
 

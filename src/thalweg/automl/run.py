@@ -26,7 +26,7 @@ from thalweg.core.errors import StoreError
 from thalweg.data import load_table
 from thalweg.store import Store, StudyRow
 from thalweg.study.recorder import StoreRecorder
-from thalweg.study.search import Search
+from thalweg.study.loop import Search
 
 Watch = Callable[[Prepared, Search], None]
 SHORTEST = 2.0  # seconds that are left for a resumed search at the least

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from thalweg.automl.fit import Fit, Prepared, Settings
 from thalweg.report.words import headline, in_words
-from thalweg.study.search import Search
+from thalweg.study.loop import Search
 
 EVERY = 10.0  # seconds between lines where there is no terminal to redraw
 

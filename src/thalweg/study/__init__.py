@@ -1,5 +1,11 @@
-"""The loop: ask a proposer, evaluate, tell it, record."""
+"""The loop: ask a proposer, train, evaluate, tell it, record.
 
-from thalweg.study.ask_tell import Journal, Study, Suggestion, Trial
+`search` drives the population trainer; `Study` asks and tells for any objective.
+"""
 
-__all__ = ["Journal", "Study", "Suggestion", "Trial"]
+from thalweg.study.ask_tell import Journal, Study, Suggestion
+from thalweg.study.loop import Search
+from thalweg.study.members import Trial
+from thalweg.study.result import Result, search
+
+__all__ = ["Journal", "Result", "Search", "Study", "Suggestion", "Trial", "search"]

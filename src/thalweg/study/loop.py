@@ -82,6 +82,18 @@ class Search:
         scored = [t for t in self.trials.values() if t.score is not None]
         return sorted(scored, key=lambda t: (t.loss, t.number))
 
+    def spent(self) -> dict[str, float]:
+        """Seconds by kind, those of earlier processes included."""
+        tally = self.engine.tally
+        now = {
+            "compile": tally.compile_seconds,
+            "train": tally.train_seconds,
+            "propose": self.clock.propose,
+            "evaluate": self.clock.evaluate,
+            "store": self.clock.store,
+        }
+        return {k: v + self.clock.before.get(k, 0.0) for k, v in now.items()}
+
     def run(self, *, trials: int | None = None, deadline: float = float("inf")) -> None:
         """Search until there are `trials` configurations, or until `deadline`."""
         if trials is None and deadline == float("inf"):

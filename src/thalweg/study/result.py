@@ -1,0 +1,184 @@
+"""`search`: a space of one's own, searched by the population trainer."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thalweg.core.errors import InvalidInput, SearchError
+from thalweg.core.typing import Config
+from thalweg.losses import AbstractLoss
+from thalweg.problem import Problem
+from thalweg.proposers import PROPOSERS, AbstractProposer, starting_from
+from thalweg.spaces import Space
+from thalweg.study.loop import Search
+from thalweg.study.members import Trial
+from thalweg.training.assembly import Assembler
+from thalweg.training.by_hand import Model
+from thalweg.training.engine import Engine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from thalweg.report import ReportData
+
+ROUNDS = 20  # judgements in a full training
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a search found: its trials, the best first."""
+
+    problem: Problem
+    search: Search
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial that has a score, the best first."""
+        return self.search.leaderboard
+
+    @property
+    def best(self) -> Trial:
+        """The trial of lowest loss. Raises SearchError if none has a score."""
+        if not self.trials:
+            raise SearchError(
+                "No trial ended with a finite score. Give more time, or lower the "
+                "learning rates."
+            )
+        return self.trials[0]
+
+    def model(self, trial: Trial | None = None, *, split: int = 0) -> Model:
+        """The network of a trial (the best) as it was trained on one of the splits."""
+        trial = trial or self.best
+        if not trial.networks:
+            raise InvalidInput(
+                f"The networks of the best {self.search.keep} trials are kept, but trial "
+                f"{trial.number} is not among them. Search with a larger `keep`."
+            )
+        loss: AbstractLoss = self.problem.judge()
+        metric = (self.problem.metric,)
+        return Model(
+            trial.networks[split], loss, self.problem.task, metric, trial.status, 0
+        )
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """One row per trial, one column per setting."""
+        import pandas as pd
+
+        rows = [
+            {
+                "trial": t.number,
+                "score": t.score.value if t.score else np.nan,
+                "error": t.score.error if t.score else np.nan,
+                "status": t.status,
+                "budget": t.budget,
+                "steps": t.steps,
+                "seconds": t.train_seconds,
+                **t.config,
+            }
+            for t in self.trials
+        ]
+        return pd.DataFrame(rows)
+
+    def report(self, out: str | Path) -> Path:
+        """Write one self-contained HTML page."""
+        from thalweg.report import write_report
+
+        return write_report(self._report_data(), out)
+
+    def _report_data(self) -> "ReportData":
+        from thalweg.report import ReportData
+        from thalweg.store import Store, StudyRow
+        from thalweg.study.recorder import StoreRecorder
+
+        with Store.memory(StudyRow(seed=self.problem.seed)) as store:
+            trials = [*self.search.trials.values()]
+            StoreRecorder(store).record(self.search, trials)
+            best = self.trials[:5]
+            metric, splits = self.problem.metric, self.problem.splits
+            leader = {}
+            if best and best[0].score:
+                leader = {
+                    "trial": best[0].number,
+                    "config": best[0].config,
+                    "score": best[0].score.value,
+                    "score_error": best[0].score.error,
+                    "returned": "network",
+                }
+            return ReportData(
+                trials=store.to_frame(),
+                metric=metric.name,
+                maximize=metric.greater_is_better,
+                task=self.problem.task,
+                curves=tuple(c for t in best for c in store.curves(t.number)),
+                leader=leader,
+                evaluation={
+                    "scheme": splits.kind.replace("_", "-"),
+                    "folds": splits.folds,
+                    "repeats": splits.repeats,
+                    "rows": len(self.problem.target),
+                    "validation_rows": len(splits.rows),
+                },
+                time=self.search.spent(),
+                seconds=self.search.clock.elapsed,
+                seed=self.problem.seed,
+            )
+
+
+def search(
+    problem: Problem,
+    space: Space,
+    *,
+    recipe: Callable[..., Any] | None = None,
+    proposer: str | AbstractProposer[Any] = "gp",
+    time_limit: float | None = None,
+    trials: int | None = None,
+    epochs: float = 20,
+    batch_size: int = 32,
+    patience: float = math.inf,
+    start: list[Config] | None = None,
+    keep: int = 40,
+    judge_every: int | None = None,
+    watch: Callable[[Search], None] | None = None,
+) -> Result:
+    """Search `space` for the network and recipe that suit `problem` best.
+
+    The space's parameters are those that `training.Assembler` knows: `network`,
+    `width`, `depth`, `activation`, `dropout`, `optimizer`, `schedule`,
+    `learning_rate`, … With **recipe** it may hold anything: `recipe(config,
+    budget=...)` returns what a member trains (a `training.Candidate`).
+
+    Ends after `time_limit` seconds or `trials` configurations, whichever is first.
+    **epochs**: of a full training, where the space has no `epochs`. **start**:
+    configurations to begin with. **judge_every**: steps between judgements; by default
+    a twentieth of a full training.
+
+    Raises InvalidInput without a limit, UnknownName for a parameter with no meaning.
+    """
+    begin = time.monotonic()
+    rows = min(len(train) for train in problem.splits.train)
+    batch_size = min(batch_size, rows)
+    per_epoch = rows / batch_size
+    every = judge_every or max(1, round(epochs * per_epoch / ROUNDS))
+    if recipe is None:
+        recipe = Assembler(
+            space,
+            loss=problem.loss,
+            batch_size=batch_size,
+            steps_per_epoch=per_epoch,
+            epochs=epochs,
+            round_steps=every,
+            patience=patience,
+        )
+    chosen = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
+    if start:
+        chosen = starting_from(chosen, start)
+    engine = Engine(problem.training_task(), steps=every)
+    loop = Search(problem, space, recipe, chosen, engine, keep=keep, watch=watch)
+    deadline = math.inf if time_limit is None else begin + time_limit
+    loop.run(trials=trials, deadline=deadline)
+    return Result(problem, loop)
