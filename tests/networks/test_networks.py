@@ -190,6 +190,22 @@ def test_partition_and_its_inverse(name):
     assert {"kernel", "bias", "scale", "embedding", "frequency"} <= names
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_two_layers_start_alike(name):
+    inputs, _ = columns(True, True)
+    network = build(small(name, numeric_embedding="pbld"), inputs, 8, jr.key(13))
+    seen = {}
+    for path, leaf in zip(paths(network), jax.tree.leaves(network), strict=True):
+        numbers = np.asarray(leaf, np.float64).reshape(-1)
+        if len(numbers) > 3 and np.std(numbers) > 0:
+            seen[path] = (numbers / np.std(numbers))[:40]
+    assert len(seen) >= 5
+    for one, a in seen.items():
+        for other, b in seen.items():
+            n = min(len(a), len(b))
+            assert one == other or not np.allclose(a[:n], b[:n], rtol=1e-2), other
+
+
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 def test_what_is_fixed_gets_no_gradient(embedding):
     inputs, _ = columns(True, False)

@@ -22,7 +22,7 @@ class Traits:
     attained: tuple[bool, bool] = (False, False)  # … and whether they are reached
     saturates: tuple[bool, bool] = (False, False)  # f' -> 0 as x -> -inf, +inf
     kinks: tuple[float, ...] = ()  # where the derivative jumps
-    smoothness: float = math.inf  # how many derivatives are continuous
+    smoothness: int | float = math.inf  # how many derivatives are continuous
 
     @property
     def continuity(self) -> str:

@@ -22,10 +22,9 @@ def unwrap(value: Any) -> Any:
 
 def trainable(tree: PyTree) -> PyTree:
     """The tree with True for what is trained and False for the rest (a prefix)."""
+    # taken as a leaf, a `Fixed` is no array
     return jax.tree.map(
-        lambda leaf: not isinstance(leaf, Fixed) and eqx.is_inexact_array(leaf),
-        tree,
-        is_leaf=lambda node: isinstance(node, Fixed),
+        eqx.is_inexact_array, tree, is_leaf=lambda node: isinstance(node, Fixed)
     )
 
 
