@@ -66,14 +66,22 @@ def ours(X: object, y: object, *, members: int, steps: int) -> None:
     """To be adjusted to the public interface: a random search of `members` trials."""
     import thalweg as tw
 
+    batch = 128
     tw.search(
-        tw.Problem(X, y),
-        tw.Space({"learning_rate": tw.Float(1e-4, 1e-2, log=True)}),
-        network=tw.networks.MLP(hidden=HIDDEN),
+        tw.Problem.of(X, y),
+        tw.Space(
+            {
+                "learning_rate": tw.Float(1e-4, 1e-2, log=True),
+                "width": tw.Ordinal([HIDDEN[0], 2 * HIDDEN[0]]),
+                "depth": tw.Constant(len(HIDDEN)),
+            }
+        ).restrict(width=[HIDDEN[0]]),
         proposer="random",
-        max_trials=members,
-        steps=steps,
-        batch_size=128,
+        trials=members,
+        epochs=steps * batch / (0.8 * len(y)),
+        batch_size=batch,
+        batch=members,
+        judge_every=steps,
     )
 
 

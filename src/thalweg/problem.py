@@ -59,18 +59,19 @@ class Problem:
         *,
         loss: str | None = None,
         metric: str | None = None,
-        validation: float = 0.2,
+        validation: float | tuple[Any, Any] = 0.2,
         cv: int | None = None,
         seed: int = 0,
     ) -> "Problem":
         """From arrays: rows in `X` (an array, or a dict of them), targets in `y`.
 
         Integer targets are class codes `0..c-1`, others are numbers. **validation**:
-        fraction that is held out; **cv**: folds, instead of a hold-out.
+        fraction that is held out, 0 for none, or inputs and targets of its own;
+        **cv**: folds, instead of a hold-out.
 
         Raises InvalidInput if lengths differ or the loss does not fit the targets.
         """
-        X, y = jax.tree.map(np.asarray, X), np.asarray(y)
+        X, y, given = _joined(X, y, validation)
         lengths = {len(leaf) for leaf in jax.tree.leaves(X)} | {len(y)}
         if len(lengths) != 1:
             raise InvalidInput(
@@ -86,17 +87,14 @@ class Problem:
                 "classification, floating-point numbers for regression."
             )
         codes = y if task == "classification" else None
-        n = len(y)
-        splits = (
-            k_fold(n, codes, k=cv, seed=seed)
-            if cv
-            else hold_out(n, codes, fraction=validation, seed=seed)
-        )
+        if given is None:
+            assert isinstance(validation, int | float)
+            given = _splits(len(y), codes, validation, cv, seed)
         return Problem(
             x=_shared(jax.tree.map(_single, X)),
             y=_shared(y.astype(np.int32) if codes is not None else _single(y)),
             target=y,
-            splits=splits,
+            splits=given,
             inputs=_inputs(X),
             outputs=_outputs(y, loss),
             loss=loss,
@@ -164,6 +162,27 @@ class Problem:
         if self.metric.name == "r2":
             return error / max(float(np.var(self.truth)), 1e-30)
         return error
+
+
+def _joined(X: Any, y: Any, validation: Any) -> tuple[PyTree, Any, Splits | None]:
+    """All rows, and the split if validation has rows of its own."""
+    X, y = jax.tree.map(np.asarray, X), np.asarray(y)
+    if not isinstance(validation, tuple):
+        return X, y, None
+    other = jax.tree.map(np.asarray, validation[0]), np.asarray(validation[1])
+    n = len(y)
+    X, y = jax.tree.map(lambda a, b: np.concatenate([a, b]), (X, y), other)
+    rows = np.arange(len(y))
+    return X, y, Splits((rows[:n],), (rows[n:],), "hold_out")
+
+
+def _splits(n: int, codes: Any, validation: float, cv: int | None, seed: int) -> Splits:
+    if cv:
+        return k_fold(n, codes, k=cv, seed=seed)
+    if validation == 0:
+        rows = np.arange(n)
+        return Splits((rows,), (rows[:0],), "hold_out")
+    return hold_out(n, codes, fraction=validation, seed=seed)
 
 
 def _single(array: np.ndarray) -> np.ndarray:

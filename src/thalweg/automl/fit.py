@@ -12,7 +12,7 @@ from thalweg.automl.baseline import Baseline, fit_baseline
 from thalweg.automl.ensemble import select_ensemble
 from thalweg.automl.features import Features, stacked
 from thalweg.automl.model import TabularModel
-from thalweg.automl.plan import BINS, Facts, Plan, plan
+from thalweg.automl.plan import BINS, PATIENCE, RATIO, Facts, Plan, plan
 from thalweg.automl.predictor import Trained
 from thalweg.core.errors import InvalidInput
 from thalweg.data import Table, TargetScale
@@ -20,8 +20,8 @@ from thalweg.evaluation import METRICS, Splits, choose_splits, k_fold
 from thalweg.problem import DEFAULT_LOSS, DEFAULT_METRIC, Problem, Score
 from thalweg.proposers import PROPOSERS, starting_from
 from thalweg.spaces.presets import portfolio
-from thalweg.study.members import Trial
 from thalweg.study.loop import Recorder, Search
+from thalweg.study.members import Trial
 from thalweg.training.assembly import Assembler
 from thalweg.training.engine import Engine
 
@@ -146,7 +146,8 @@ def prepare(table: Table, settings: Settings) -> Prepared:
         "steps_per_epoch": facts.rows / chosen.batch_size,
         "epochs": chosen.epochs,
         "round_steps": chosen.round_steps,
-        "patience": chosen.patience,
+        "patience": PATIENCE,
+        "ratio": RATIO,
     }
     recipe = Assembler(chosen.space, **assembly)
     return Prepared(

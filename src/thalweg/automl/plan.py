@@ -6,14 +6,15 @@ that the same call plans the same search.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from thalweg.core.errors import InvalidInput
 from thalweg.spaces import Space
 from thalweg.spaces.presets import tabular
 
 PRESETS = ("fast", "balanced", "best")
-ROUNDS = 40  # judgements in a full training
+ROUNDS = 64  # judgements in a full training
+PATIENCE = 8.0  # rounds …
+RATIO = 1.0  # … and as long again as the best took
 BINS = 48  # of a piecewise-linear embedding
 
 
@@ -38,7 +39,6 @@ class Plan:
     batch_size: int
     epochs: float  # of a full training
     round_steps: int  # after which a member is judged
-    patience: float  # rounds
     proposer: str
 
     @property
@@ -62,7 +62,6 @@ def plan(facts: Facts, *, preset: str, proposer: str | None) -> Plan:
         batch_size=batch,
         epochs=steps / per_epoch,
         round_steps=max(1, round(steps / ROUNDS)),
-        patience=ROUNDS * 0.4,
         proposer=proposer or "gp",
     )
 
@@ -74,7 +73,13 @@ def batch_size(rows: int) -> int:
 
 
 def _width(facts: Facts, preset: str) -> int:
-    return {"fast": 64, "balanced": 128, "best": 256}[preset]
+    """Units of a layer: small tables don't fill wide ones, which cost the square."""
+    small = facts.rows < 2_000
+    return {
+        "fast": 64,
+        "balanced": 64 if small else 128,
+        "best": 128 if small else 256,
+    }[preset]
 
 
 def _embedding_size(facts: Facts) -> int:
@@ -98,11 +103,11 @@ def _steps(facts: Facts, preset: str, batch: int, width: int) -> int:
 
 def _space(facts: Facts, preset: str, width: int) -> Space:
     networks: tuple[str, ...] = ("tabm", "mlp", "resmlp")
-    embeddings: tuple[str, ...] = ("ple", "pbld")
+    embeddings: tuple[str, ...] = ("natural", "identity")
     if preset == "fast" or facts.seconds < 30:
-        networks, embeddings = ("mlp",), ("pbld",)
+        networks, embeddings = ("mlp",), ("natural",)
     elif facts.seconds <= 150:
-        networks, embeddings = ("tabm", "mlp"), ("ple",)
+        networks, embeddings = ("tabm", "mlp"), ("natural",)
     if facts.numeric > 300:
         embeddings = ("identity",)
     return tabular(
@@ -114,14 +119,3 @@ def _space(facts: Facts, preset: str, width: int) -> Space:
         embedding_size=_embedding_size(facts),
         depth=4 if preset == "best" else 3,
     )
-
-
-def as_settings(plan: Plan) -> dict[str, Any]:
-    """For the store and the report."""
-    return {
-        "batch_size": plan.batch_size,
-        "epochs": plan.epochs,
-        "round_steps": plan.round_steps,
-        "patience": plan.patience,
-        "proposer": plan.proposer,
-    }

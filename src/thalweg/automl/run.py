@@ -25,8 +25,8 @@ from thalweg.automl.fit import (
 from thalweg.core.errors import StoreError
 from thalweg.data import load_table
 from thalweg.store import Store, StudyRow
-from thalweg.study.recorder import StoreRecorder
 from thalweg.study.loop import Search
+from thalweg.study.recorder import StoreRecorder
 
 Watch = Callable[[Prepared, Search], None]
 SHORTEST = 2.0  # seconds that are left for a resumed search at the least

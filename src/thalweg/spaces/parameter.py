@@ -4,7 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -13,6 +13,7 @@ from thalweg.core.errors import InvalidInput
 from thalweg.spaces.values import as_lists, plain
 
 Kind: TypeAlias = Literal["numeric", "ordinal", "choice"]
+Parameter = TypeVar("Parameter", bound="AbstractParameter")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class AbstractParameter(ABC):
     def validate(self, value: Any) -> Any:
         """`value` as `decode` would give it. Raises `InvalidInput` if it can't."""
 
-    def when(self, parent: str, values: Iterable[Any]) -> Self:
+    def when(self: Parameter, parent: str, values: Iterable[Any]) -> Parameter:
         """This parameter, absent unless `parent` is present with one of `values`.
 
         Called repeatedly, all of the conditions must hold. A parent may itself be
@@ -88,7 +89,7 @@ class AbstractParameter(ABC):
         return record
 
     @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Self:
+    def from_dict(cls: type[Parameter], record: dict[str, Any]) -> Parameter:
         """The parameter whose `to_dict` is `record`."""
         rest = {k: v for k, v in record.items() if k not in ("type", "when")}
         made = cls(**rest)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -185,20 +185,20 @@ class Space:
                     raise InvalidInput(f"Parameter {name!r}: {error}") from None
         return {name: found[name] for name in self.parameters if name in found}
 
-    def with_fixed(self, **values: Any) -> Self:
+    def with_fixed(self, **values: Any) -> "Space":
         """The space where each named parameter has one value; it loses its dimension.
 
         Parameters that can then no longer exist are dropped.
         """
-        return type(self)(fix(self.parameters, values))
+        return Space(fix(self.parameters, values))
 
-    def restrict(self, **ranges: Any) -> Self:
+    def restrict(self, **ranges: Any) -> "Space":
         """The space with narrower parameters.
 
         `(low, high)` for a `Float` or an `Int`, the list of the remaining values for an
         `Ordinal` or a `Choice`. Parameters that can no longer exist are dropped.
         """
-        return type(self)(restrict(self.parameters, ranges))
+        return Space(restrict(self.parameters, ranges))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able record: each parameter's type and fields."""
@@ -208,16 +208,15 @@ class Space:
         """`to_dict` as text. The order of the parameters is part of it."""
         return json.dumps(self.to_dict())
 
-    @classmethod
+    @staticmethod
     def from_json(
-        cls,
         source: str | Mapping[str, Any],
         *,
         types: Mapping[str, type[AbstractParameter]] = PARAMETERS,
-    ) -> Self:
+    ) -> "Space":
         """The space of `to_json` or `to_dict`; `types` may add types of your own."""
         record = json.loads(source) if isinstance(source, str) else source
-        return cls({n: types[p["type"]].from_dict(p) for n, p in record.items()})
+        return Space({n: types[p["type"]].from_dict(p) for n, p in record.items()})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and self._text == other._text

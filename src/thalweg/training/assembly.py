@@ -50,6 +50,8 @@ NUMBERS: Mapping[str, float] = {
     "sigma": 0.1,
     "depth": 2,
 }
+# The embedding of numbers that a network was published with: "natural".
+NATURAL: Mapping[str, str] = {"mlp": "pbld", "tabm": "ple", "resmlp": "ple"}
 DEFAULT_NAMES: Mapping[str, str] = {
     "optimizer": "adamw",
     "schedule": "constant",
@@ -138,10 +140,13 @@ class Recipe(eqx.Module):
 
     def _embedding(self) -> Any:
         plan = self.assembly
-        kind = networks.EMBEDDINGS[plan.numeric_embedding]
-        if plan.numeric_embedding == "identity":
+        name = plan.numeric_embedding
+        if name == "natural":
+            name = NATURAL[plan.network]
+        kind = networks.EMBEDDINGS[name]
+        if name == "identity":
             return kind()
-        if plan.numeric_embedding == "ple":
+        if name == "ple":
             return kind(size=plan.embedding_size, activation="relu")
         return kind(size=plan.embedding_size, sigma=self._number("sigma"))
 
@@ -194,6 +199,7 @@ class Assembler:
         epochs: float,
         round_steps: int = 1,
         patience: float = np.inf,
+        ratio: float = 0.0,
         class_weight: np.ndarray | None = None,
     ):
         known = [*NAMED, *SHAPES, *NUMBERS, "epochs"]
@@ -203,7 +209,7 @@ class Assembler:
         self._space, self._loss, self._batch_size = space, loss, batch_size
         self._steps_per_epoch, self._epochs = steps_per_epoch, epochs
         self._round = round_steps
-        self._patience = np.float32(patience)
+        self._patience, self._ratio = np.float32(patience), np.float32(ratio)
         self._class_weight = class_weight
         self._choices = {
             key: _values(space.parameters[key])
@@ -240,7 +246,7 @@ class Assembler:
         steps = self._round * max(1, round(horizon * budget / self._round))
         return Recipe(
             values=values,
-            stop=Stop(steps=np.int32(steps), patience=self._patience),
+            stop=Stop(np.int32(steps), patience=self._patience, ratio=self._ratio),
             horizon=np.int32(horizon),
             class_weight=self._class_weight,
             assembly=plan,

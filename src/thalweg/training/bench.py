@@ -205,7 +205,12 @@ class Bench:
         for place, number in taken.items():
             self.seats[place].seconds += seconds * number / total
         self._measure(taken, seconds)
-        ended = [place for place in taken if status[place] != RUNNING]
+        # who is resumed may have ended before, and then has not trained here
+        ended = [
+            place
+            for place, seat in self.seats.items()
+            if status[place] != RUNNING and not seat.fresh
+        ]
         return self._read(ended), sum(taken.values()), seconds
 
     def _measure(self, taken: dict[int, int], seconds: float) -> None:

@@ -135,7 +135,8 @@ def train(
     """
     X, y = data
     loss_name, given = _loss(loss)
-    problem, dataset = _problem(X, y, loss_name, validation, seed)
+    problem = Problem.of(X, y, loss=loss_name, validation=validation, seed=seed)
+    dataset = Dataset.of(problem.x, problem.y, problem.splits)
     judge = given or problem.judge()
     length = int(dataset.train_size[0])
     batch_size = min(batch_size, length)
@@ -147,7 +148,11 @@ def train(
         network=as_description(network),
         optimizer=optimizer,
         loss=judge,
-        stop=Stop(np.int32(total), np.float32(patience), np.float32(threshold)),
+        stop=Stop(
+            np.int32(total),
+            patience=np.float32(patience),
+            threshold=np.float32(threshold),
+        ),
         l1=l1,
         l2=l2,
         batch_size=batch_size,
@@ -188,35 +193,6 @@ def _loss(loss: str | AbstractLoss | None) -> tuple[str | None, AbstractLoss | N
         names = {kind: name for name, kind in LOSSES.items()}
         return names.get(type(loss), "cross_entropy"), loss
     return loss, None
-
-
-def _problem(
-    X: Any, y: Any, loss: str | None, validation: Any, seed: int
-) -> tuple[Problem, Dataset]:
-    """The problem, and its rows as the trainer wants them."""
-    if isinstance(validation, tuple):
-        n = len(y)
-        X = jax.tree.map(
-            lambda a, b: np.concatenate([np.asarray(a), np.asarray(b)]),
-            X,
-            validation[0],
-        )
-        y = np.concatenate([np.asarray(y), np.asarray(validation[1])])
-        rows = np.arange(len(y))
-        split = (rows[:n], rows[n:])
-        problem = Problem.of(X, y, loss=loss, seed=seed)
-    elif validation == 0:
-        problem = Problem.of(X, y, loss=loss, seed=seed)
-        rows = np.arange(len(np.asarray(y)))
-        split = (rows, rows[:0])
-    else:
-        problem = Problem.of(X, y, loss=loss, validation=validation, seed=seed)
-        split = next(iter(problem.splits))
-    return problem, Dataset.of(problem.x, problem.y, [split])
-
-
-def _joined(first: Any, second: Any) -> np.ndarray:
-    return np.concatenate([np.asarray(first), np.asarray(second)])
 
 
 def _steps(

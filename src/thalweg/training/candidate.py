@@ -23,7 +23,10 @@ class Stop(eqx.Module):
     """When a member's training ends, whichever comes first."""
 
     steps: Int[Array, "*p"]
-    patience: Hyper = np.float32(math.inf)  # rounds without improvement
+    patience: Hyper = np.float32(math.inf)  # rounds without improvement …
+    # … and at least this many times the steps that the best took: what improves
+    # slowly is waited for longer
+    ratio: Hyper = np.float32(0.0)
     threshold: Hyper = np.float32(-math.inf)  # a validation loss that is good enough
 
 

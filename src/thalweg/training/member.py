@@ -190,7 +190,9 @@ def remember(
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
     status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)
-    status = jnp.where(waited >= stop.patience, STOPPED, status)
+    since = member.step - kept[3]
+    long = (waited >= stop.patience) & (since >= stop.ratio * kept[3])
+    status = jnp.where(long, STOPPED, status)
     status = jnp.where(value <= stop.threshold, STOPPED, status)
     status = jnp.where(jnp.isfinite(value), status, DIVERGED)
     return eqx.tree_at(

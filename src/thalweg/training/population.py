@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int, PyTree, UInt32
 from thalweg.losses import AbstractLoss
 from thalweg.training.candidate import Candidate, is_structure
 from thalweg.training.dataset import Dataset
-from thalweg.training.member import RUNNING, Member, build, train_round
+from thalweg.training.member import CONVERGED, Member, build, train_round
 
 ROUNDS = 32  # the most rounds that a member trains in one call
 PLACED = 8  # members that move in at a time with a history
@@ -285,8 +285,11 @@ class Program:
 
         def going(carry: Any) -> Any:
             number, state, _ = carry
-            running = self.member(state).status == RUNNING
-            return (number < rounds) & running & live
+            member = self.member(state)
+            # resumed, a member that had taken all its steps may be given more
+            unstopped = member.status <= CONVERGED
+            unstopped &= member.step < recipe.stop.steps
+            return (number < rounds) & unstopped & live
 
         def one(carry: Any) -> Any:
             number, state, curve = carry

@@ -28,14 +28,15 @@ def tabular(
     numeric: bool = True,
     networks: Sequence[str] = ("mlp", "tabm", "resmlp"),
     widths: Sequence[int] = (128,),
-    embeddings: Sequence[str] = ("pbld", "ple"),
+    embeddings: Sequence[str] = ("natural", "identity"),
     embedding_size: int = 8,
-    members: int = 16,
+    members: int = 8,
     depth: int = 3,
 ) -> Space:
     """The space of networks and recipes for one table.
 
-    **numeric**: whether there are numeric columns to embed. **depth**: the most hidden
+    **numeric**: whether there are numeric columns to embed. **embeddings**: of them;
+    "natural" is the one that a network was published with. **depth**: the most hidden
     layers. Single values are constants, no dimension of the search.
     """
     embeddings = embeddings if numeric else ("identity",)
@@ -56,7 +57,7 @@ def tabular(
     }
     if task == "classification":
         parameters["label_smoothing"] = Float(0.0, 0.15)
-    if "pbld" in embeddings or "periodic" in embeddings:
+    if numeric and set(embeddings) & {"natural", "pbld", "periodic"}:
         parameters["sigma"] = Float(0.02, 2.0, log=True)
     return Space(parameters)
 
