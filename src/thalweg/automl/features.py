@@ -57,10 +57,9 @@ class Features:
     ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
         """As `transform`, and what was repaired or ignored, in sentences."""
         first, notes = self.preprocessors[0].transform_stated(frame, owner=owner)
-        tables = [self._laid_out(self.preprocessors[0], first)]
-        for preprocessor in self.preprocessors[1:]:
-            tables.append(self._laid_out(preprocessor, preprocessor.transform(frame)))
-        return tables, notes
+        rest = [(p, p.transform(frame)) for p in self.preprocessors[1:]]
+        every = [(self.preprocessors[0], first), *rest]
+        return [self._laid_out(p, table) for p, table in every], notes
 
     def inputs(self, bins: int) -> Inputs:
         """What networks are built for; leaves have a leading axis of splits."""

@@ -117,10 +117,11 @@ def resume(
                 "table to go on with. Continue it by the program that began it."
             )
         source, settings = Source(**told["source"]), Settings(**told["fit"])
-        if Source.of(source.path, source.target, source.task).digest != source.digest:
+        now = Source.of(source.path, source.target, source.task)
+        if now.digest != source.digest:
             raise StoreError(
-                f"A search goes on with the table that it began with, but {source.path} "
-                "is gone or has changed. Put it back, or begin a new run."
+                "A search goes on with the table that it began with, but "
+                f"{source.path} is gone or has changed. Put it back, or begin a new run."
             )
         table = load_table(source.path, source.target, source.task)  # type: ignore
         if notes:

@@ -133,7 +133,7 @@ class TabularClassifier(ClassifierMixin, AbstractTabular):
     **metric**: what is optimised (log_loss, accuracy, balanced_accuracy, roc_auc, f1).
     **cv**: folds; by default by the size of the table. **preset**: fast, balanced or
     best. **proposer**: the search algorithm. **ensemble**: a weighted mean of the best
-    networks instead of the best one. **categorical**: columns of numbers that are names.
+    networks instead of the best one. **categorical**: columns whose numbers are names.
 
     Columns may be numbers, strings, booleans and dates, with missing values. Fitted:
     `classes_`, `model_`, `study_` (the search with all its trials).

@@ -1,7 +1,7 @@
 """What a person sees while a search runs, and when it has ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -69,7 +69,7 @@ class Display:
         top.add_row(ProgressBar(total=max(total, 1e-9), completed=done, width=40), unit)
         lines = [top, Text(_counts(search)), Text(_best(prepared, search))]
         if search.leaderboard:
-            lines.append(Text(in_words(search.leaderboard[0].config), style="dim"))
+            lines.append(Text(_words(search.leaderboard[0].config), style="dim"))
         return Group(*lines)
 
     def _line(self, prepared: Prepared, search: Search) -> str:
@@ -84,6 +84,10 @@ def _counts(search: Search) -> str:
         f"{len(search.trials)} trials, {tally.members:,} members trained, "
         f"{tally.programs} {programs} compiled"
     )
+
+
+def _words(config: Mapping[str, Any]) -> str:
+    return "; ".join(phrase for phrase in in_words(config).values() if phrase)
 
 
 def _best(prepared: Prepared, search: Search) -> str:
@@ -120,16 +124,18 @@ def say_result(fit: Fit, out: Path) -> None:
         say("Interrupted: this is the best model so far.")
     best = fit.prepared.baseline.best.name
     if fit.leader is not None:
-        say(f"Leader: {headline(fit.leader.config)}", in_words(fit.leader.config))
+        say(f"Leader: {headline(fit.leader.config)}", _words(fit.leader.config))
     if fit.returned == "ensemble":
         say(
-            f"Returned: an ensemble of {len(fit.ensemble)} of {len(fit.search.trials)} trials"
+            f"Returned: an ensemble of {len(fit.ensemble)} of "
+            f"{len(fit.search.trials)} trials"
         )
     elif fit.returned == "baseline":
         say(f"Returned: the baseline ({best}), which no network surpassed")
     say(
         f"{name}: {fit.score.value:.4g} ± {fit.score.error:.2g} ({how}), "
         f"baseline {floor.value:.4g} ± {floor.error:.2g} ({best})",
-        f"Saved in {out} after {fit.search.clock.elapsed:.1f} s: `thalweg predict {out} "
-        f"new.csv --out predictions.csv`, `thalweg report {out}`",
+        f"Saved in {out} after {fit.search.clock.elapsed:.1f} s. Next: "
+        f"`thalweg predict {out} new.csv --out predictions.csv`, "
+        f"`thalweg report {out}`",
     )
