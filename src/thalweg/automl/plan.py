@@ -74,7 +74,7 @@ def batch_size(rows: int) -> int:
 
 def _width(facts: Facts, preset: str) -> int:
     """Units of a layer: small tables don't fill wide ones, which cost the square."""
-    small = facts.rows < 2_000
+    small = facts.rows < 5_000
     return {
         "fast": 64,
         "balanced": 64 if small else 128,
@@ -89,8 +89,8 @@ def _embedding_size(facts: Facts) -> int:
 
 def _steps(facts: Facts, preset: str, batch: int, width: int) -> int:
     """Steps of a full training: enough epochs, but several members within the time."""
-    epochs = {"fast": 60, "balanced": 120, "best": 200}[preset]
-    steps = min(epochs * facts.rows / batch, 6000)
+    epochs = {"fast": 100, "balanced": 250, "best": 400}[preset]
+    steps = min(epochs * facts.rows / batch, 8000)
     steps = max(steps, 800)
     if math.isfinite(facts.seconds):
         units = facts.numeric * _embedding_size(facts) + 2 * facts.categorical

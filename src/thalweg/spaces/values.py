@@ -36,7 +36,7 @@ def as_lists(value: Any) -> Any:
     return [as_lists(v) for v in value] if isinstance(value, tuple) else value
 
 
-def finite_number(name: str, value: Any) -> float:
+def finite_number(name: str, value: Any) -> int | float:
     """`value` as a Python number, or an error that names the argument."""
     number = isinstance(value, int | float | np.integer | np.floating)
     if not number or isinstance(value, bool) or not np.isfinite(value):

@@ -81,25 +81,27 @@ def portfolio(space: Space) -> list[Config]:
         "label_smoothing": 0.0,
         "sigma": 0.1,
     }
+    steady = {"schedule": "constant", "activation": "relu", "b2": 0.99}
     starts: list[Config] = [
-        {
-            "network": "tabm",
-            "schedule": "constant",
-            "learning_rate": 2e-3,
-            "activation": "relu",
-            "b2": 0.99,
-        },
         {"network": "mlp"},
-        {"network": "resmlp", "learning_rate": 2e-3},
-        {"network": "mlp", "depth": 2, "label_smoothing": 0.05, "dropout": 0.25},
         {
             "network": "tabm",
+            **steady,
             "depth": 2,
-            "dropout": 0.0,
-            "schedule": "cosine",
-            "learning_rate": 4e-3,
+            "dropout": 0.2,
+            "learning_rate": 5e-3,
         },
-        {"network": "mlp", "depth": 1, "learning_rate": 1e-2, "schedule": "cosine"},
+        {"network": "resmlp", "learning_rate": 2e-3},
+        {"network": "mlp", "dropout": 0.0, "activation": "gelu"},
+        {
+            "network": "tabm",
+            **steady,
+            "depth": 1,
+            "dropout": 0.35,
+            "learning_rate": 1e-2,
+        },
+        {"network": "mlp", "depth": 2, "label_smoothing": 0.05, "dropout": 0.3},
+        {"network": "tabm", "depth": 3, "learning_rate": 2e-3},
     ]
     found: list[Config] = []
     for start in starts:
