@@ -96,7 +96,7 @@ class TabularModel:
                 f"The model can't be saved in {folder} ({error.strerror}). "
                 "Name a folder that can be written."
             ) from error
-        record, arrays = self._state()
+        record, arrays = self.to_state()
         save_arrays(folder / ARRAYS, arrays)
         text = codec.dumps(record, indent=2) + "\n"
         write_atomic(folder / SETTINGS, text.encode())
@@ -119,9 +119,10 @@ class TabularModel:
                 "the run directory of a finished search."
             )
         arrays, _ = load_arrays(folder / ARRAYS)
-        return _restored(record, arrays)
+        return TabularModel.from_state(record, arrays)
 
-    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """A dict for JSON and a dict of arrays, from which `from_state` restores it."""
         arrays: dict[str, np.ndarray] = {}
         features = []
         for split, preprocessor in enumerate(self.features.preprocessors):
@@ -160,49 +161,52 @@ class TabularModel:
         }
         return record, arrays
 
-
-def _restored(
-    record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> TabularModel:
-    features = Features(
-        tuple(
-            Preprocessor.from_state(one, _below(arrays, f"features/{split}/"))
-            for split, one in enumerate(record["features"])
-        )
-    )
-    space = Space.from_json(record["space"])
-    recipe = Assembler(space, **record["assembly"])
-    inputs = features.inputs(record["bins"])
-    trained = []
-    for each in record["trained"]:
-        networks = tuple(
-            from_arrays(
-                recipe(each["config"]),
-                jax.tree.map(lambda leaf, split=split: leaf[split], inputs),
-                record["outputs"],
-                _below(arrays, f"trial/{each['trial']}/{split}/"),
+    @staticmethod
+    def from_state(
+        record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> "TabularModel":
+        """What `to_state` was made of."""
+        features = Features(
+            tuple(
+                Preprocessor.from_state(one, _below(arrays, f"features/{split}/"))
+                for split, one in enumerate(record["features"])
             )
-            for split in range(each["splits"])
         )
-        trained.append(Trained(each["trial"], each["config"], each["weight"], networks))
-    classes = record["classes"]
-    return TabularModel(
-        task=record["task"],
-        target=record["target"],
-        loss=record["loss"],
-        outputs=record["outputs"],
-        features=features,
-        classes=None if classes is None else Classes.from_json(classes),
-        scales=tuple(TargetScale.from_json(scale) for scale in record["scales"]),
-        bins=record["bins"],
-        trained=tuple(trained),
-        baseline=BaselineModel.from_state(
-            record["baseline"], _below(arrays, "baseline/")
-        ),
-        space=space,
-        assembly=record["assembly"],
-        facts=record["facts"],
-    )
+        space = Space.from_json(record["space"])
+        recipe = Assembler(space, **record["assembly"])
+        inputs = features.inputs(record["bins"])
+        trained = []
+        for each in record["trained"]:
+            networks = tuple(
+                from_arrays(
+                    recipe(each["config"]),
+                    jax.tree.map(lambda leaf, split=split: leaf[split], inputs),
+                    record["outputs"],
+                    _below(arrays, f"trial/{each['trial']}/{split}/"),
+                )
+                for split in range(each["splits"])
+            )
+            trained.append(
+                Trained(each["trial"], each["config"], each["weight"], networks)
+            )
+        classes = record["classes"]
+        return TabularModel(
+            task=record["task"],
+            target=record["target"],
+            loss=record["loss"],
+            outputs=record["outputs"],
+            features=features,
+            classes=None if classes is None else Classes.from_json(classes),
+            scales=tuple(TargetScale.from_json(scale) for scale in record["scales"]),
+            bins=record["bins"],
+            trained=tuple(trained),
+            baseline=BaselineModel.from_state(
+                record["baseline"], _below(arrays, "baseline/")
+            ),
+            space=space,
+            assembly=record["assembly"],
+            facts=record["facts"],
+        )
 
 
 def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

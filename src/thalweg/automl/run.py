@@ -121,7 +121,7 @@ def resume(
         if now.digest != source.digest:
             raise StoreError(
                 "A search goes on with the table that it began with, but "
-                f"{source.path} is gone or has changed. Put it back, or begin a new run."
+                f"{source.path} is gone or has changed. Put it back, or begin anew."
             )
         table = load_table(source.path, source.target, source.task)  # type: ignore
         if notes:

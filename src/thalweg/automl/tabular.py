@@ -44,6 +44,13 @@ class AbstractTabular(BaseEstimator):
         self.categorical = categorical
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        # the seed decides, but a time limit makes the number of trials vary
+        tags.non_deterministic = self.time_limit is not None
+        return tags
+
     def _fit(self, X: Any, y: Any) -> Self:
         begin = time.monotonic()
         name = type(self).__name__
@@ -109,6 +116,21 @@ class AbstractTabular(BaseEstimator):
         """Write the model (not the study) into a folder; `thalweg.load` reads it."""
         check_is_fitted(self, "model_")
         self.model_.save(folder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and worker processes: the model, without the search behind it."""
+        state = dict(super().__getstate__())  # type: ignore[misc]
+        for name in ("study_", "fit_"):
+            state.pop(name, None)
+        if "model_" in state:
+            state["model_"] = state["model_"].to_state()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "model_" in state:
+            state["model_"] = TabularModel.from_state(*state["model_"])
+        super().__setstate__(state)  # type: ignore[misc]
 
     @classmethod
     def _of(cls, model: TabularModel) -> Self:
