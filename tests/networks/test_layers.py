@@ -50,7 +50,7 @@ def test_names_without_a_suffix():
 
 
 def test_initial_bias():
-    layer = Linear.build(25, 4000, init=as_initializer("he"), bias_scale=2, seed=SEED)
+    layer = Linear.build(25, 4000, init=as_initializer("he"), bias_scale=2.0, seed=SEED)
     bias = np.asarray(layer.bias)
     assert np.abs(bias).max() <= 2 / 5
     variance = (2 / 5) ** 2 / 3

@@ -44,7 +44,7 @@ def up_to(
     number: int,
     layer: Callable[[Any], Any],
     h: Float[Array, "*b w"],
-) -> Float[Array, "*b w"]:
+) -> Float[Array, "*b o"]:
     """`layer(h)` if `number < depth` or there is no depth, otherwise `h` itself."""
     if depth is None:
         return layer(h)

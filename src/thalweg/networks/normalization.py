@@ -71,7 +71,7 @@ class Normalization(eqx.Module):
     names: tuple[str, ...] = eqx.field(static=True)
     index: Fixed
 
-    def __call__(self, x: Float[Array, "b w"]) -> Float[Array, "b w"]:
+    def __call__(self, x: Float[Array, "*b w"]) -> Float[Array, "*b w"]:
         branches = [_affine(name) for name in self.names]
         if len(branches) == 1:
             return branches[0](x, self.scale, self.bias)

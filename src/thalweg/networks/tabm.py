@@ -41,11 +41,11 @@ class EnsembleLinear(eqx.Module):
     """
 
     kernel: Float[Array, "i o"]
-    bias: Float[Array, "m o"]
+    bias: Float[Array, "#m o"]
     incoming: Float[Array, "m i"] | None  # r
     outgoing: Float[Array, "m o"] | None  # s
 
-    def __call__(self, x: Float[Array, "m b i"]) -> Float[Array, "m b o"]:
+    def __call__(self, x: Float[Array, "#m b i"]) -> Float[Array, "m b o"]:
         if self.incoming is not None:
             x = x * self.incoming[:, None, :]
         m, b, i = x.shape
@@ -64,7 +64,7 @@ class EnsembleDense(eqx.Module):
     dropout: Dropout | None
 
     def __call__(
-        self, x: Float[Array, "m b i"], *, seed: UInt32[Array, ""] | None
+        self, x: Float[Array, "#m b i"], *, seed: UInt32[Array, ""] | None
     ) -> Float[Array, "m b o"]:
         x = self.linear(x)
         if self.normalization is not None:

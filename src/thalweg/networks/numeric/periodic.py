@@ -56,7 +56,7 @@ class PeriodicLayer(eqx.Module):
     """See `Periodic`."""
 
     frequency: Float[Array, "d k"]  # cycles per unit of the feature
-    kernel: Float[Array, "#d 2k e"]
+    kernel: Float[Array, "#d 2*k e"]
     bias: Float[Array, "#d e"]
     activation: Activation
 

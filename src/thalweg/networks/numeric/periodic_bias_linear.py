@@ -60,8 +60,8 @@ class PeriodicBiasLinearLayer(eqx.Module):
 
     frequency: Float[Array, "d k"]  # cycles per unit of the feature
     phase: Float[Array, "d k"]  # cycles
-    kernel: Float[Array, "d k e-1"]
-    bias: Float[Array, "d e-1"]
+    kernel: Float[Array, "d k o"]
+    bias: Float[Array, "d o"]
 
     def __call__(self, x: Float[Array, "b d"]) -> Float[Array, "b de"]:
         number = as_columns(x)

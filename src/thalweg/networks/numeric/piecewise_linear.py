@@ -73,7 +73,7 @@ class PiecewiseLinear(AbstractEmbedding):
         return PiecewiseLinearLayer(kernel, bias, Fixed(pieces), self.activation)
 
 
-def encoding(bins: Float[Array, "d q+1"]) -> tuple[Float[Array, "d q"], ...]:
+def encoding(bins: Float[Array, "d edges"]) -> tuple[Float[Array, "d q"], ...]:
     """`(left, slope, low, high)` of the encoding `clip((x - left) * slope, low, high)`.
 
     A bin between equal or non-finite edges holds nothing: its encoding is 0. Of the
