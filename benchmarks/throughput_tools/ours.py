@@ -10,8 +10,8 @@ import numpy as np
 # compiled anew in every run: the cache of an earlier one would be no fair start
 os.environ["THALWEG_CACHE"] = tempfile.mkdtemp(prefix="thalweg-benchmark-")
 
-import thalweg as tw  # noqa: E402
-from throughput_tools.recipes import (  # noqa: E402
+import thalweg as tw
+from throughput_tools.recipes import (
     ACTIVATIONS,
     BATCH,
     EPOCHS,

@@ -1,4 +1,4 @@
-"""What is to be learned: inputs, targets, splits, loss and metric. One frozen record."""
+"""What is to be learned: inputs, targets, splits, loss and metric, in one record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num, PyTree
 
@@ -72,6 +73,7 @@ class Problem:
         Raises InvalidInput if lengths differ or the loss does not fit the targets.
         """
         X, y, given = _joined(X, y, validation)
+        _check_numbers(X, y)
         lengths = {len(leaf) for leaf in jax.tree.leaves(X)} | {len(y)}
         if len(lengths) != 1:
             raise InvalidInput(
@@ -86,13 +88,13 @@ class Problem:
                 f"{y.dtype} means {task}. Give integer class codes for "
                 "classification, floating-point numbers for regression."
             )
-        codes = y if task == "classification" else None
         if given is None:
             assert isinstance(validation, int | float)
+            codes = y if task == "classification" and y.ndim == 1 else None
             given = _splits(len(y), codes, validation, cv, seed)
         return Problem(
             x=_shared(jax.tree.map(_single, X)),
-            y=_shared(y.astype(np.int32) if codes is not None else _single(y)),
+            y=_shared(_single(y) if task == "regression" else y.astype(np.int32)),
             target=y,
             splits=given,
             inputs=_inputs(X),
@@ -113,7 +115,8 @@ class Problem:
 
     def judge(self) -> AbstractLoss:
         """The loss that validation is measured by: the plain one."""
-        return LOSSES[self.loss]()
+        kind: Any = LOSSES[self.loss]
+        return kind()
 
     @cached_property
     def truth(self) -> Num[np.ndarray, " r *c"]:
@@ -124,7 +127,7 @@ class Problem:
         self, split: int, outputs: Float[np.ndarray, "n c"]
     ) -> Float[np.ndarray, "n c"]:
         """Probabilities or values that a network's outputs stand for."""
-        prediction = np.asarray(self.judge().link(np.asarray(outputs)))
+        prediction = np.asarray(self.judge().link(jnp.asarray(outputs)))
         if self.decoders:
             prediction = self.decoders[split](prediction)
         return prediction
@@ -166,14 +169,40 @@ class Problem:
 
 def _joined(X: Any, y: Any, validation: Any) -> tuple[PyTree, Any, Splits | None]:
     """All rows, and the split if validation has rows of its own."""
-    X, y = jax.tree.map(np.asarray, X), np.asarray(y)
+    X, y = _arrays(X), np.asarray(y)
     if not isinstance(validation, tuple):
         return X, y, None
-    other = jax.tree.map(np.asarray, validation[0]), np.asarray(validation[1])
-    n = len(y)
-    X, y = jax.tree.map(lambda a, b: np.concatenate([a, b]), (X, y), other)
+    other, n = (_arrays(validation[0]), np.asarray(validation[1])), len(y)
+    try:
+        X, y = jax.tree.map(lambda a, b: np.concatenate([a, b]), (X, y), other)
+    except ValueError:
+        raise InvalidInput(
+            "The validation data need the columns of the training data, but got "
+            f"{_shapes(other)} for {_shapes((X, y))}."
+        ) from None
     rows = np.arange(len(y))
     return X, y, Splits((rows[:n],), (rows[n:],), "hold_out")
+
+
+def _arrays(X: Any) -> PyTree:
+    return jax.tree.map(np.asarray, X) if isinstance(X, dict) else np.asarray(X)
+
+
+def _shapes(data: PyTree) -> str:
+    return ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(data))
+
+
+def _check_numbers(X: PyTree, y: np.ndarray) -> None:
+    for leaf in (*jax.tree.leaves(X), y):
+        if leaf.dtype.kind not in "fiub" or leaf.ndim == 0:
+            raise InvalidInput(
+                "Inputs and targets are arrays of numbers, targets of classes are codes "
+                f"0, 1, 2, …, but got the type {leaf.dtype} and the shape {leaf.shape}."
+            )
+    if y.dtype.kind == "i" and y.size and y.min() < 0:
+        raise InvalidInput(
+            f"Class codes are 0, 1, 2, …, but got {y.min()}. Number the classes from 0."
+        )
 
 
 def _splits(n: int, codes: Any, validation: float, cv: int | None, seed: int) -> Splits:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from thalweg.cli.app import app
 from typer.testing import CliRunner
+
+from thalweg.cli.app import app
 
 
 def run(*arguments: object) -> tuple[int, str]:

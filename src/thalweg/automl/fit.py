@@ -246,8 +246,12 @@ def choose(prepared: Prepared, search: Search) -> Fit:
     score = floor
     trained: tuple[Trained, ...] = ()
     if best:
-        mean = sum(w * t.prediction for w, t in zip(weights, best, strict=True) if w)
-        ours = problem.score(mean)
+        mean = sum(
+            w * np.asarray(t.prediction)
+            for w, t in zip(weights, best, strict=True)
+            if w
+        )
+        ours = problem.score(np.asarray(mean))
         if ours.loss < floor.loss or not np.isfinite(floor.loss):
             score = ours
             trained = tuple(

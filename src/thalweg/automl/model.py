@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 
@@ -14,7 +15,7 @@ from thalweg.automl.features import Features
 from thalweg.automl.predictor import Trained, outputs
 from thalweg.core.errors import StoreError
 from thalweg.data import Classes, Preprocessor, TargetScale
-from thalweg.losses import LOSSES
+from thalweg.losses import LOSSES, AbstractLoss
 from thalweg.spaces import Space
 from thalweg.training.assembly import Assembler
 from thalweg.training.skeleton import from_arrays, to_arrays
@@ -55,11 +56,15 @@ class TabularModel:
             return np.zeros((0, self.outputs)), notes
         if self.uses_baseline:
             return np.asarray(self.baseline.model.predict(tables[0]), float), notes
-        loss = LOSSES[self.loss]()
+        kind: Any = LOSSES[self.loss]
+        loss: AbstractLoss = kind()
         total = np.zeros((len(tables[0]["numeric"]), self.outputs))
         found = outputs(self.trained, tables, loss)
         for trained, parts in zip(self.trained, found, strict=True):
-            each = [self._decode(k, loss.link(part)) for k, part in enumerate(parts)]
+            each = [
+                self._decode(k, loss.link(jnp.asarray(part)))
+                for k, part in enumerate(parts)
+            ]
             total += trained.weight * np.mean(each, axis=0, dtype=np.float64)
         if self.classes is not None:
             total /= total.sum(axis=1, keepdims=True)  # rounding

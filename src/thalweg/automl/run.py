@@ -80,7 +80,7 @@ def begin(
         version=version("thalweg"),
         seed=settings.seed,
         fingerprint=_fingerprint(source, settings),
-        space=prepared.plan.space.to_json(),
+        space=prepared.plan.space.to_dict(),
         settings={
             **_told(prepared, command),
             "source": vars(source),

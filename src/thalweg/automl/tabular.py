@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from thalweg.automl.fit import Settings, fit_table
 from thalweg.automl.model import TabularModel
-from thalweg.data import load_table
+from thalweg.data import Task, load_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class AbstractTabular(BaseEstimator):
     """What both estimators share: the settings, fitting, saving."""
 
-    _task: str
+    _task: Task
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class AbstractTabular(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and worker processes: the model, without the search behind it."""
-        state = dict(super().__getstate__())  # type: ignore[misc]
+        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore
         for name in ("study_", "fit_"):
             state.pop(name, None)
         if "model_" in state:
@@ -168,6 +168,7 @@ class TabularClassifier(ClassifierMixin, AbstractTabular):
     def fit(self, X: Any, y: Any) -> Self:
         """Search, and keep the best model. `X`: a table; `y`: a label for each row."""
         self._fit(X, y)
+        assert self.model_.classes is not None
         self.classes_ = self.model_.classes.labels
         return self
 

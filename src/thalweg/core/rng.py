@@ -6,6 +6,7 @@ only, so each word is one application of an avalanche mixer to its position.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -102,7 +103,7 @@ def _seed(seed: Array) -> UInt32[Array, " 1"]:
     return mix(seed.astype(jnp.uint32))[None]
 
 
-def _fold_in(key: UInt32[Array, " 1"], data: Array) -> UInt32[Array, " 1"]:
+def _fold_in(key: UInt32[Array, " 1"], data: Any) -> UInt32[Array, " 1"]:
     return mix(key ^ mix(data.astype(jnp.uint32) + jnp.uint32(GOLDEN)))
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Shaped
 
 Key: TypeAlias = PRNGKeyArray
 Params: TypeAlias = PyTree[Shaped[Array, "..."], "P"]
-Hyper: TypeAlias = Float[Array, "*p"]
+Hyper: TypeAlias = Float[Any, "*p"]  # a JAX or a NumPy array
 Config: TypeAlias = dict[str, Any]
 
 __all__ = ["Config", "Hyper", "Key", "Params"]

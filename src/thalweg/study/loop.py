@@ -49,6 +49,7 @@ class Search:
 
     **recipe**: makes what a member trains from a configuration, for a budget.
     **keep**: of how many of the best trials the networks are kept.
+    **batch**: trials of a round, where time is no limit.
     **watch**: called whenever there is news.
     """
 
@@ -62,11 +63,12 @@ class Search:
         *,
         recorder: Recorder | None = None,
         keep: int = 40,
+        batch: int = BATCH,
         watch: Callable[["Search"], None] | None = None,
     ):
         self.problem, self.space, self.recipe = problem, space, recipe
         self.proposer, self.engine, self.keep = proposer, engine, keep
-        self.recorder = recorder
+        self.recorder, self.batch = recorder, batch
         self.key = jr.key(problem.seed)
         self.state = proposer.init(space, key=self.key)
         self.rounds = 0
@@ -115,7 +117,7 @@ class Search:
         """What to train next; new configurations up to `left`."""
         begin = time.monotonic()
         key = jr.fold_in(self.key, self.rounds)
-        size = self._batch(deadline) if deadline < float("inf") else BATCH
+        size = self._batch(deadline) if deadline < float("inf") else self.batch
         if self.proposer.multi_fidelity:
             size = MOST  # a rung at a time
         proposal, state = self.proposer.ask(self.state, size, key=key)

@@ -87,7 +87,7 @@ def conclude(
     usable = whole and all(end.network is not None for end in ended)
     prediction = score = None
     if usable and status != "diverged":
-        prediction = problem.out_of_fold([end.outputs for end in ended])
+        prediction = problem.out_of_fold([np.asarray(end.outputs) for end in ended])
         score = problem.score(prediction)
         if not np.isfinite(score.value):
             prediction = score = None

@@ -9,8 +9,8 @@ import numpy as np
 from thalweg.problem import Score
 from thalweg.proposers import leaves, with_leaves
 from thalweg.store import CurveRow, EventRow, Round, Store, TrialRow, pack, unpack
-from thalweg.study.members import CURVE, Trial
 from thalweg.study.loop import Search
+from thalweg.study.members import CURVE, Trial
 from thalweg.training.skeleton import from_arrays, to_arrays
 
 PREDICTION = "prediction"

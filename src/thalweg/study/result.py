@@ -15,7 +15,7 @@ from thalweg.losses import AbstractLoss
 from thalweg.problem import Problem
 from thalweg.proposers import PROPOSERS, AbstractProposer, starting_from
 from thalweg.spaces import Space
-from thalweg.study.loop import Search
+from thalweg.study.loop import BATCH, Search
 from thalweg.study.members import Trial
 from thalweg.training.assembly import Assembler
 from thalweg.training.by_hand import Model
@@ -56,8 +56,8 @@ class Result:
         trial = trial or self.best
         if not trial.networks:
             raise InvalidInput(
-                f"The networks of the best {self.search.keep} trials are kept, but trial "
-                f"{trial.number} is not among them. Search with a larger `keep`."
+                f"The networks of the best {self.search.keep} trials are kept, but "
+                f"trial {trial.number} is not among them. Search with a larger `keep`."
             )
         loss: AbstractLoss = self.problem.judge()
         metric = (self.problem.metric,)
@@ -142,6 +142,7 @@ def search(
     patience: float = math.inf,
     start: list[Config] | None = None,
     keep: int = 40,
+    batch: int = BATCH,
     judge_every: int | None = None,
     watch: Callable[[Search], None] | None = None,
 ) -> Result:
@@ -154,8 +155,9 @@ def search(
 
     Ends after `time_limit` seconds or `trials` configurations, whichever is first.
     **epochs**: of a full training, where the space has no `epochs`. **start**:
-    configurations to begin with. **judge_every**: steps between judgements; by default
-    a twentieth of a full training.
+    configurations to begin with. **batch**: trials of a round, where time is no limit;
+    larger is faster, smaller tells the proposer sooner. **judge_every**: steps
+    between judgements; by default a twentieth of a full training.
 
     Raises InvalidInput without a limit, UnknownName for a parameter with no meaning.
     """
@@ -178,7 +180,9 @@ def search(
     if start:
         chosen = starting_from(chosen, start)
     engine = Engine(problem.training_task(), steps=every)
-    loop = Search(problem, space, recipe, chosen, engine, keep=keep, watch=watch)
+    loop = Search(
+        problem, space, recipe, chosen, engine, keep=keep, batch=batch, watch=watch
+    )
     deadline = math.inf if time_limit is None else begin + time_limit
     loop.run(trials=trials, deadline=deadline)
     return Result(problem, loop)

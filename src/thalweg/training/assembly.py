@@ -13,7 +13,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Int
 
 from thalweg import activations, networks, optimizers, schedules
 from thalweg.core.errors import unknown_name
@@ -86,7 +86,7 @@ class Recipe(eqx.Module):
 
     values: dict[str, Any]  # numbers, and an index for each of NAMED
     stop: Stop
-    horizon: Int[Array, "*p"]  # steps that schedules are made for
+    horizon: Int[Any, "*p"]  # steps that schedules are made for
     class_weight: Any | None
     assembly: Assembly = eqx.field(static=True)
 
@@ -143,7 +143,7 @@ class Recipe(eqx.Module):
         name = plan.numeric_embedding
         if name == "natural":
             name = NATURAL[plan.network]
-        kind = networks.EMBEDDINGS[name]
+        kind: Any = networks.EMBEDDINGS[name]
         if name == "identity":
             return kind()
         if name == "ple":
@@ -175,7 +175,8 @@ class Recipe(eqx.Module):
     def _schedule(self) -> Any:
         peak, names = self._number("learning_rate"), self.assembly.choices("schedule")
         steps = jnp.asarray(self.horizon, jnp.result_type(float))
-        each = [schedules.SCHEDULES[name](peak, steps=steps) for name in names]
+        kinds: list[Any] = [schedules.SCHEDULES[name] for name in names]
+        each = [kind(peak, steps=steps) for kind in kinds]
         if len(each) == 1:
             return each[0]
         return schedules.OneOf(each, self.values["schedule"])

@@ -250,7 +250,7 @@ class Bench:
             step=int(member.best_step),
             steps=seat.steps,
             network=eqx.combine(member.best_params, rest) if judged else None,
-            outputs=member.best_outputs[:rows] if judged else None,
+            outputs=np.asarray(member.best_outputs)[:rows] if judged else None,
             curve=np.concatenate(seat.curve)
             if seat.curve
             else np.zeros((0, len(CURVE))),

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num, PyTree
 
 from thalweg.core.errors import InvalidInput, SearchError
-from thalweg.core.rng import seed_word
+from thalweg.core.rng import key_of, seed_word
 from thalweg.evaluation import METRICS, Metric
 from thalweg.losses import LOSSES, AbstractLoss
 from thalweg.networks import AbstractDescription
 from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer
-from thalweg.problem import Problem
+from thalweg.problem import DEFAULT_LOSS, Problem
 from thalweg.training.bench import Finished, Job
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset
@@ -77,21 +78,21 @@ class Model:
                 "`predict_proba` is for classification, but the loss is for numbers. "
                 "Use `predict`."
             )
-        return np.asarray(self.loss.link(self.outputs(X)))
+        return np.asarray(self.loss.link(jnp.asarray(self.outputs(X))))
 
     def predict(self, X: PyTree) -> Num[np.ndarray, "n *c"]:
         """Class codes `[n]`, or values (`[n]` where there is one output)."""
         if self.task == "regression":
-            values = np.asarray(self.loss.link(self.outputs(X)))
+            values = np.asarray(self.loss.link(jnp.asarray(self.outputs(X))))
             return values[:, 0] if values.shape[1] == 1 else values
         p = self.predict_proba(X)
         return np.argmax(p, axis=1) if p.shape[1] > 1 else (p[:, 0] > 0.5).astype(int)
 
     def evaluate(self, X: PyTree, y: Any) -> dict[str, float]:
         """The loss and the metrics on other data."""
-        outputs, y = self.outputs(X), np.asarray(y)
+        outputs, y = jnp.asarray(self.outputs(X)), np.asarray(y)
         prediction = np.asarray(self.loss.link(outputs))
-        found = {"loss": float(np.mean(self.loss(outputs, np.asarray(y))))}
+        found = {"loss": float(jnp.mean(self.loss(outputs, jnp.asarray(y))))}
         return found | {m.name: m(y, prediction) for m in self.metrics}
 
 
@@ -136,11 +137,14 @@ def train(
     X, y = data
     loss_name, given = _loss(loss)
     problem = Problem.of(X, y, loss=loss_name, validation=validation, seed=seed)
+    chosen = _metrics(metrics, problem)
+    _at_least(1, batch_size=batch_size, judge_every=judge_every)
+    _at_least(0, l1=l1, l2=l2)
     dataset = Dataset.of(problem.x, problem.y, problem.splits)
     judge = given or problem.judge()
     length = int(dataset.train_size[0])
     batch_size = min(batch_size, length)
-    every = judge_every or max(1, -(-length // batch_size))
+    every = judge_every or -(-length // batch_size)
     total = _steps(epochs, steps, length, batch_size)
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]()
@@ -153,10 +157,11 @@ def train(
             patience=np.float32(patience),
             threshold=np.float32(threshold),
         ),
-        l1=l1,
-        l2=l2,
+        l1=np.float32(l1),
+        l2=np.float32(l2),
         batch_size=batch_size,
     )
+    _check_outputs(candidate, problem)
     task = Task(dataset, problem.inputs, problem.outputs, judge)
     engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
     import time
@@ -166,12 +171,12 @@ def train(
     if not ended or ended[0].network is None:
         raise SearchError(_why(ended))
     end = ended[0]
-    trained = end.network if keep_best else end.state.network
+    trained = end.network if keep_best or end.state is None else end.state.network
     if not keep_best:
         _, rest = eqx.partition(end.network, eqx.is_array_like)
         trained = eqx.combine(trained, rest)
-    chosen = tuple(METRICS[name] for name in metrics)
-    model = Model(trained, judge, problem.task, chosen, end.status, end.step)
+    kept = end.step if keep_best else end.steps
+    model = Model(trained, judge, problem.task, chosen, end.status, kept)
     return model, _history(end, length / batch_size)
 
 
@@ -191,8 +196,44 @@ def _as_arrays(X: PyTree) -> PyTree:
 def _loss(loss: str | AbstractLoss | None) -> tuple[str | None, AbstractLoss | None]:
     if isinstance(loss, AbstractLoss):
         names = {kind: name for name, kind in LOSSES.items()}
-        return names.get(type(loss), "cross_entropy"), loss
+        return names.get(type(loss), DEFAULT_LOSS[loss.task]), loss
     return loss, None
+
+
+def _metrics(names: Sequence[str], problem: Problem) -> tuple[Metric, ...]:
+    chosen = tuple(METRICS[name] for name in names)
+    for metric in chosen:
+        if problem.task not in metric.tasks:
+            raise InvalidInput(
+                f"The metric {metric.name!r} is for {metric.tasks[0]}, but the target "
+                f"means {problem.task}. Choose another metric."
+            )
+    return chosen
+
+
+def _at_least(least: int, **arguments: float | None) -> None:
+    for name, value in arguments.items():
+        if value is not None and not value >= least:
+            raise InvalidInput(f"`{name}` must be at least {least}, but got {value}.")
+
+
+def _check_outputs(candidate: Candidate, problem: Problem) -> None:
+    """Raises InvalidInput for a network whose outputs don't fit the targets."""
+
+    def outputs(x: PyTree) -> Any:
+        own = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
+        key = key_of(jnp.uint32(0))
+        network = candidate.network.build(own, problem.outputs, key=key)
+        return network(x, key=None, inference=True)
+
+    rows = min(candidate.batch_size, len(problem.target))
+    x = jax.tree.map(lambda leaf: leaf[0, :rows], problem.x)
+    shape = eqx.filter_eval_shape(outputs, x).shape
+    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (rows, problem.outputs):
+        raise InvalidInput(
+            f"The targets need {problem.outputs} outputs, but for {rows} rows the "
+            f"network gives the shape {shape}. Change its last layer."
+        )
 
 
 def _steps(
@@ -201,12 +242,15 @@ def _steps(
     if (epochs is None) == (steps is None):
         got = "neither" if epochs is None else "both"
         raise InvalidInput(f"Give `epochs` or `steps`, but got {got}.")
-    total = steps if steps is not None else round((epochs or 0) * length / batch_size)
-    if total < 1:
+    if steps is not None and steps % 1:
+        raise InvalidInput(f"`steps` must be a whole number, but got {steps}.")
+    total = (epochs or 0) * length / batch_size if steps is None else steps
+    if not 0.5 <= total < 2**31:
         raise InvalidInput(
-            f"Training needs at least one step, but got epochs={epochs}, steps={steps}."
+            "Training needs at least one step and a finite number of them, but got "
+            f"epochs={epochs}, steps={steps}."
         )
-    return total
+    return max(1, round(total))
 
 
 def _why(ended: Sequence[Finished]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Int
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
@@ -22,7 +22,7 @@ STRUCTURE = frozenset({"index", "depth", "kind"})
 class Stop(eqx.Module):
     """When a member's training ends, whichever comes first."""
 
-    steps: Int[Array, "*p"]
+    steps: Int[Any, "*p"]
     patience: Hyper = np.float32(math.inf)  # rounds without improvement …
     # … and at least this many times the steps that the best took: what improves
     # slowly is waited for longer

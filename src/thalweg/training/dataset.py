@@ -20,13 +20,13 @@ class Dataset(eqx.Module):
     beyond a split's size are padding that is never read.
     """
 
-    x: PyTree[Shaped[Array, "s n ..."], "X"]
-    y: Shaped[Array, "s n ..."]
-    weight: Float[Array, " n"] | None  # of a row in the training loss; mean 1
-    train_rows: Int[Array, "s nt"]
-    train_size: Int[Array, " s"]
-    validation_rows: Int[Array, "s nv"]
-    validation_size: Int[Array, " s"]
+    x: PyTree[Shaped[Any, "s n ..."], "X"]
+    y: Shaped[Any, "s n ..."]
+    weight: Float[Any, " n"] | None  # of a row in the training loss; mean 1
+    train_rows: Int[Any, "s nt"]
+    train_size: Int[Any, " s"]
+    validation_rows: Int[Any, "s nv"]
+    validation_size: Int[Any, " s"]
 
     @staticmethod
     def of(

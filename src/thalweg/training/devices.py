@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,13 +20,14 @@ def configure(cache: str | Path | None = None) -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     cores = cores or os.cpu_count() or 1
-    if jax.config.jax_num_cpu_devices < 1 and "XLA_FLAGS" not in os.environ:
+    settings: Any = jax.config
+    if settings.jax_num_cpu_devices < 1 and "XLA_FLAGS" not in os.environ:
         # raises once the backend runs: its devices are then what the user chose
         import contextlib
 
         with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", cores)
-    if jax.config.jax_compilation_cache_dir is None:
+    if settings.jax_compilation_cache_dir is None:
         folder = Path(cache or os.environ.get("THALWEG_CACHE") or _default_cache())
         try:
             folder.mkdir(parents=True, exist_ok=True)

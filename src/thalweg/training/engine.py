@@ -189,9 +189,7 @@ class Engine:
         self.tally.train_seconds += took
         return ended
 
-    def _shrink(
-        self, bench: Bench, error: jax.errors.JaxRuntimeError
-    ) -> list[Finished]:
+    def _shrink(self, bench: Bench, error: Exception) -> list[Finished]:
         """Out of memory: half the places; with the fewest, its jobs are infeasible."""
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise error

@@ -33,18 +33,18 @@ class Arrivals(NamedTuple):
     """Who lives at each place. Members marked fresh are built when first visited."""
 
     candidate: Any  # leaves [p, ...]; has `assemble() -> Candidate`
-    split: Int[np.ndarray, " p"]
-    seed: UInt32[np.ndarray, " p"]
-    fresh: Int[np.ndarray, " p"]
+    split: Int[Any, " p"]
+    seed: UInt32[Any, " p"]
+    fresh: Int[Any, " p"]
 
 
 class Visit(NamedTuple):
     """Which places train in one call, per device, in order; the rest are untouched."""
 
-    order: Int[np.ndarray, " p"]  # places within the device; the first `count` train
-    count: Int[np.ndarray, " devices"]
-    rounds: Int[np.ndarray, " devices"]  # of each member, ROUNDS at most
-    steps: Int[np.ndarray, " devices"]  # of one round
+    order: Int[Any, " p"]  # places within the device; the first `count` train
+    count: Int[Any, " devices"]
+    rounds: Int[Any, " devices"]  # of each member, ROUNDS at most
+    steps: Int[Any, " devices"]  # of one round
 
 
 class Task(NamedTuple):
@@ -222,7 +222,9 @@ class Program:
                 population, curves = carry
                 place = visit.order[number]
                 here = (population, *everyone[1:])
-                one = jax.tree.map(lambda a: _at(a, place), here)
+                one: list[Any] = [
+                    jax.tree.map(lambda a: _at(a, place), part) for part in here
+                ]
                 new = visit_member(*one, True, shared, rounds, steps)
                 return jax.tree.map(
                     lambda a, v: jax.lax.dynamic_update_index_in_dim(a, v, place, 0),
@@ -246,11 +248,12 @@ class Program:
                     axes,
                     is_leaf=lambda a: a is None,
                 )
-                new = jax.vmap(
+                visit_all: Any = jax.vmap(
                     visit_member,
                     in_axes=(*axes, 0, None, None, None),
                     out_axes=(axes[0], 0),
-                )(*some, live, shared, rounds, steps)
+                )
+                new = visit_all(*some, live, shared, rounds, steps)
                 place = jnp.where(live, place, places)  # out of range: dropped
                 return jax.tree.map(
                     lambda a, v: a.at[place].set(v, mode="drop"),
