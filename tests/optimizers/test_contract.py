@@ -47,6 +47,7 @@ INFRASTRUCTURE = {
     "base",
     "chain",
     "clipping",
+    "flat",
     "groups",
     "leafwise",
     "one_of",

@@ -13,6 +13,7 @@ import pytest
 from thalweg import schedules
 from thalweg.core.errors import InvalidInput, UnknownName
 from thalweg.optimizers import (
+    OPTIMIZERS,
     SGD,
     AdaGrad,
     Adam,
@@ -251,15 +252,61 @@ def test_one_of_is_the_one_named(index):
     assert_same(ten_steps(OneOf(KINDS, index)), ten_steps(KINDS[index]), rtol=1e-6)
 
 
-def test_one_of_takes_its_index_as_data_and_shares_slots():
+def test_one_of_takes_its_index_as_data():
     def first(index):
         return update(OneOf(KINDS, index))[0]["embedding"]
 
     got = jax.jit(jax.vmap(first))(jnp.arange(len(KINDS)))
     expected = [update(kind)[0]["embedding"] for kind in KINDS]
     np.testing.assert_allclose(got, jnp.stack(expected), rtol=1e-6)
-    shapes = [slot.shape for slot in OneOf(KINDS, 0).init(PARAMS).slots]
-    assert shapes.count((1, 2)) == 2 * 2  # two arrays of that shape, two moments
+
+
+@pytest.mark.parametrize("derivative", [jax.grad, jax.jacfwd])
+def test_one_of_has_the_derivatives_of_the_one_named(derivative):
+    """In both modes, though what runs without derivatives has none in reverse."""
+
+    def loss(rate, make):
+        optimizer = make(AdamW(rate))
+        grads, state = PARAMS, optimizer.init(PARAMS)
+        for _ in range(2):
+            grads, state = optimizer.update(grads, state, PARAMS)
+        return sum(jnp.sum(g**2) for g in jax.tree.leaves(grads))
+
+    slope = jax.jit(derivative(loss), static_argnums=1)
+    got = slope(0.1, lambda optimizer: OneOf([SGD(0.1), optimizer], 1))
+    np.testing.assert_allclose(got, slope(0.1, lambda optimizer: optimizer), rtol=1e-5)
+    assert got != 0
+
+
+def test_one_of_shares_slots_as_one_vector_where_it_may():
+    slots = OneOf(KINDS, 0).init(PARAMS).slots
+    assert sorted(s.shape for s in slots if s.ndim) == [(9,), (9,)]  # two moments
+    slots = OneOf([SkipNonFinite(kind) for kind in KINDS], 0).init(PARAMS).slots
+    assert [s.shape for s in slots].count((1, 2)) == 2 * 2  # two leaves of that shape
+
+
+def test_one_vector_per_dtype():
+    params = {**PARAMS, "half": jnp.ones(2, jnp.bfloat16), "none": None}
+    got, _ = update(OneOf(KINDS, 4), params, params)
+    expected, _ = update(KINDS[4], params, params)
+    assert got["half"].dtype == jnp.bfloat16
+    assert_same(
+        jax.tree.map(jnp.float32, got), jax.tree.map(jnp.float32, expected), 1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_elementwise_rules_are_the_same_on_a_vector(kind):
+    """What `OneOf` relies on."""
+    if not kind.elementwise:
+        pytest.skip("looks at whole arrays")
+
+    def join(tree):
+        return jnp.concatenate([x.reshape(-1) for x in jax.tree.leaves(tree)])
+
+    expected, _ = update(kind(), PARAMS)
+    got, _ = update(kind(), join(PARAMS), join(PARAMS))
+    np.testing.assert_allclose(got, join(expected), rtol=1e-6)
 
 
 def test_one_of_checks_its_index():

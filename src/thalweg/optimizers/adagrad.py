@@ -8,6 +8,7 @@ root of a sum that starts at 0, as in PyTorch. optax and Keras:
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -35,6 +36,8 @@ class AdaGrad(AbstractOptimizer[AdaGradState]):
 
     Its steps only ever shrink: too soon for long trainings of deep networks.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY

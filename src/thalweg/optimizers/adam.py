@@ -7,6 +7,7 @@ follows a schedule, the correction is by the weight that the averages really hav
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -36,6 +37,8 @@ class Adam(AbstractOptimizer[AdamState]):
     `l2` is coupled: the division shrinks it where gradients are large, so for
     regularization prefer `AdamW`.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

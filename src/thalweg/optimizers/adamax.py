@@ -6,6 +6,7 @@ Departs from the paper, which has no `eps`, as PyTorch and optax do: `eps` is ad
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -31,6 +32,8 @@ class AdamaxState(eqx.Module):
 
 class Adamax(AbstractOptimizer[AdamaxState]):
     """For gradients with rare spikes (embeddings): one spike shortens many steps."""
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(2e-3)
     _: KW_ONLY

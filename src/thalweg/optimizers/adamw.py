@@ -8,6 +8,7 @@ multiplier belongs then into `weight_decay` (a schedule) as well.
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 
@@ -29,6 +30,8 @@ class AdamW(AbstractOptimizer[AdamState]):
 
     Decay biases and normalisation scales less: see `optimizers.decay_only`.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

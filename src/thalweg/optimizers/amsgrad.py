@@ -7,7 +7,7 @@ corrects before the maximum, as optax does; `correction="none"` is the paper.
 """
 
 from dataclasses import KW_ONLY
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -42,6 +42,8 @@ class AMSGrad(AbstractOptimizer[AMSGradState]):
 
     Provably convergent on convex problems; in practice seldom better than Adam.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

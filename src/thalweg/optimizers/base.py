@@ -12,7 +12,7 @@ bias (see `leafwise.py`).
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import equinox as eqx
 import jax
@@ -46,6 +46,10 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
     A hyper-parameter is a number, an array or a schedule; a schedule is evaluated at
     the number of updates made so far, from 0.
     """
+
+    # Whether an entry's update depends on that entry alone (and on scalars): then
+    # `OneOf` may treat all parameters as one vector.
+    elementwise: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, params: Params) -> State:

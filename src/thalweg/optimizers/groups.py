@@ -23,7 +23,6 @@ from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import as_leaf
 from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
-from thalweg.optimizers.one_of import OneOf
 
 
 class Row(NamedTuple):
@@ -159,12 +158,8 @@ def decay_only(
 ) -> AbstractOptimizer[Any]:
     """The optimizer with `weight_decay` and `l2` only on leaves of these last names.
 
-    The usual rule: biases and normalisation scales are left alone. Among alternatives
-    (`OneOf`) each gets the rule, so that a step still makes one choice only.
+    The usual rule: biases and normalisation scales are left alone.
     """
-    if isinstance(optimizer, OneOf):
-        alternatives = [decay_only(o, names) for o in optimizer.alternatives]
-        return OneOf(alternatives, optimizer.index)
     decays = hyper_parameters(optimizer) & {"weight_decay", "l2"}
     if not decays:
         return optimizer

@@ -7,6 +7,7 @@ Keras and the paper), and dampening spares the first step.
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -30,6 +31,8 @@ class Momentum(AbstractOptimizer[MomentumState]):
     wide range. `weight_decay` is decoupled (SGDW, Loshchilov & Hutter 2019, Algorithm
     1, scaled by the learning rate); `l2` enters the velocity.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     momentum: Hyper = hyper(0.9)

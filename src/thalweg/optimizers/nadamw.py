@@ -9,6 +9,7 @@ by the learning rate unless `independent`.
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -39,6 +40,8 @@ class NAdamW(AbstractOptimizer[NAdamWState]):
 
     Worth a place beside AdamW in any search.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(2e-3)
     _: KW_ONLY

@@ -9,6 +9,7 @@ as in Keras).
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -31,6 +32,8 @@ class Nesterov(AbstractOptimizer[NesterovState]):
     The optimal rate on smooth convex problems. `weight_decay` is decoupled and scaled
     by the learning rate; `l2` enters the velocity.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     momentum: Hyper = hyper(0.9)

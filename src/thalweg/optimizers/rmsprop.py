@@ -10,6 +10,7 @@ below 0 by rounding.
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -41,6 +42,8 @@ class RMSprop(AbstractOptimizer[RMSpropState]):
 
     Adam without the bias correction; `b2` is PyTorch's `alpha`, Keras's `rho`.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY

@@ -6,6 +6,7 @@ Departs from the latter: the learning rate is constant unless a schedule is give
 """
 
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -26,6 +27,8 @@ class SGD(AbstractOptimizer[SGDState]):
     Fed the gradient of the whole data set it is gradient descent. `l2` here equals
     decoupled decay.
     """
+
+    elementwise: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY
