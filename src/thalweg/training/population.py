@@ -225,7 +225,8 @@ class Program:
                 one: list[Any] = [
                     jax.tree.map(lambda a: _at(a, place), part) for part in here
                 ]
-                new = visit_member(*one, True, shared, rounds, steps)
+                visit_one: Any = visit_member
+                new = visit_one(*one, True, shared, rounds, steps)
                 return jax.tree.map(
                     lambda a, v: jax.lax.dynamic_update_index_in_dim(a, v, place, 0),
                     (population, curves),
@@ -248,7 +249,7 @@ class Program:
                     axes,
                     is_leaf=lambda a: a is None,
                 )
-                visit_all: Any = jax.vmap(
+                visit_all: Any = jax.vmap(  # type: ignore[call-arg]
                     visit_member,
                     in_axes=(*axes, 0, None, None, None),
                     out_axes=(axes[0], 0),
