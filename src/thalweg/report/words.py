@@ -71,6 +71,12 @@ def in_words(config: Mapping[str, Any]) -> dict[str, str]:
     return {**phrases, "other": other}
 
 
+def _embeddings(kind: Any) -> str:
+    if kind == "natural":
+        return "the embeddings it was published with"
+    return f"{_word(kind)} embeddings"
+
+
 def headline(config: Mapping[str, Any]) -> str:
     """The configuration in a few words: `residual MLP 3 × 128, SiLU, AdamW 0.0012`."""
     left = {key: value for key, value in config.items() if not is_missing(value)}
@@ -121,7 +127,7 @@ def _architecture(left: dict[str, Any]) -> str:
         text += (
             "; numbers enter as they are"
             if embedding in _NONE
-            else f"; numbers enter through {_word(embedding)} embeddings"
+            else f"; numbers enter through {_embeddings(embedding)}"
         )
     return text
 

@@ -16,7 +16,7 @@ from thalweg.study.members import Trial, conclude, jobs
 from thalweg.training.engine import Engine
 
 BATCH = 16  # trials of a round, where their number is the limit
-FIRST = 8  # trials of the first round, where time is
+FIRST = 4  # trials of the first round, where time is
 MOST = 64
 ROUNDS = 12  # into which the time that is left is divided, roughly
 
@@ -120,16 +120,32 @@ class Search:
         size = self._batch(deadline) if deadline < float("inf") else self.batch
         if self.proposer.multi_fidelity:
             size = MOST  # a rung at a time
-        proposal, state = self.proposer.ask(self.state, size, key=key)
-        if left is not None:
-            fresh = np.cumsum(proposal.parent < 0)
-            keep = (proposal.parent >= 0) | (fresh <= left)
-            proposal = Proposal(
-                proposal.x[keep], proposal.parent[keep], proposal.budget[keep]
-            )
-        self.state = state
+        elif left is not None:
+            size = min(size, left)
+        proposal = Proposal.fresh(np.zeros((0, self.space.dim)))
+        if size > 0:
+            proposal, state = self.proposer.ask(self.state, size, key=key)
+            proposal, self.state = self._within(left, proposal, state)
         self.clock.propose += time.monotonic() - begin
         return proposal
+
+    def _within(
+        self, left: int | None, proposal: Proposal, state: Any
+    ) -> tuple[Proposal, Any]:
+        """At most `left` new configurations; others of their rung are given up."""
+        new = proposal.parent < 0
+        late = new & (np.cumsum(new) > (len(new) if left is None else left))
+        wanted, rest = (
+            Proposal(proposal.x[m], proposal.parent[m], proposal.budget[m])
+            for m in (~late, late)
+        )
+        if not len(rest):
+            return wanted, state
+        if not len(wanted):
+            return wanted, self.state
+        nobody, nan = np.full(len(rest), -1), np.full(len(rest), np.nan)
+        outcome = Outcome(rest.x, nobody, rest.parent, rest.budget, nan, nan)
+        return wanted, self.proposer.tell(state, outcome)
 
     def _batch(self, deadline: float) -> int:
         """As many as train in a fraction of the time that is left."""
@@ -173,7 +189,11 @@ class Search:
                 budget=float(proposal.budget[row]),
                 parent=self.trials.get(int(proposal.parent[row])),
             )
-            made.append(replace(trial, started=started, finished=self.clock.elapsed))
+            before = self.trials.get(int(number))
+            if trial.score is None and before is not None and before.score is not None:
+                continue  # promoted in vain: what it was before still stands
+            finished = max(end.at for end in own) - self.clock.begin
+            made.append(replace(trial, started=started, finished=finished))
         self._tell(proposal, numbers, made)
         self.clock.evaluate += time.monotonic() - begin
         self.rounds += 1

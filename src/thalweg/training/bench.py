@@ -51,6 +51,7 @@ class Finished(NamedTuple):
     curve: Float[np.ndarray, "t k"]  # columns CURVE, one row a round
     seconds: float  # its share of the training time
     state: PyTree | None  # for `Job.resume`
+    at: float  # when it was read, of `time.monotonic`
 
 
 @dataclass
@@ -256,12 +257,22 @@ class Bench:
             else np.zeros((0, len(CURVE))),
             seconds=seat.seconds,
             state=arrays if seat.job.keep else None,
+            at=time.monotonic(),
         )
 
 
 def infeasible(job: Job) -> Finished:
     """A job whose program does not fit in memory."""
-    nothing = np.zeros((0, len(CURVE)))
     return Finished(
-        job, "infeasible", float("nan"), 0, 0, None, None, nothing, 0.0, None
+        job=job,
+        status="infeasible",
+        loss=float("nan"),
+        step=0,
+        steps=0,
+        network=None,
+        outputs=None,
+        curve=np.zeros((0, len(CURVE))),
+        seconds=0.0,
+        state=None,
+        at=time.monotonic(),
     )
