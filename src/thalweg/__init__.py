@@ -31,6 +31,7 @@ _ROOMS = (
 )
 _DOORS = {
     "Choice": "spaces",
+    "Constant": "spaces",
     "Float": "spaces",
     "Int": "spaces",
     "Ordinal": "spaces",

@@ -196,8 +196,8 @@ def _check_numbers(X: PyTree, y: np.ndarray) -> None:
     for leaf in (*jax.tree.leaves(X), y):
         if leaf.dtype.kind not in "fiub" or leaf.ndim == 0:
             raise InvalidInput(
-                "Inputs and targets are arrays of numbers, targets of classes are codes "
-                f"0, 1, 2, …, but got the type {leaf.dtype} and the shape {leaf.shape}."
+                "Inputs and targets are arrays of numbers (classes are codes 0, 1, 2, "
+                f"…), but got the type {leaf.dtype} and the shape {leaf.shape}."
             )
     if y.dtype.kind == "i" and y.size and y.min() < 0:
         raise InvalidInput(

@@ -56,13 +56,20 @@ class Candidate(eqx.Module):
 
 
 def signature(candidate: Any, *, width: int) -> tuple[Any, ...]:
-    """What needs a program of its own. Hashable, and the same in every process."""
+    """What needs a program of its own. Hashable."""
     leaves, treedef = jax.tree.flatten_with_path(candidate)
-    shapes = tuple((np.shape(leaf), np.asarray(leaf).dtype.name) for _, leaf in leaves)
+    shapes = tuple(_shape(leaf) for _, leaf in leaves)
     chosen = ()
     if width > 1:
         chosen = tuple(int(leaf) for path, leaf in leaves if is_structure(path))
     return treedef, shapes, chosen
+
+
+def _shape(leaf: Any) -> Any:
+    """What a program is compiled for of a leaf; a function is compiled in itself."""
+    if eqx.is_array_like(leaf):
+        return np.shape(leaf), np.asarray(leaf).dtype.name
+    return leaf
 
 
 def is_structure(path: tuple[Any, ...]) -> bool:

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
+from thalweg.core.errors import InvalidInput
 from thalweg.training.bench import Bench, Finished, Job, infeasible
 from thalweg.training.candidate import signature
 from thalweg.training.devices import default_width, mesh
@@ -62,6 +63,8 @@ class Engine:
         places: int = PLACES,
         watch: Callable[[Tally], None] | None = None,
     ):
+        if steps < 1:
+            raise InvalidInput(f"`steps` must be at least 1, but got {steps}.")
         self.task, self.steps, self.memory = task, steps, memory
         self.places = places
         self.width = width or default_width()

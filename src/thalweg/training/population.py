@@ -19,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
+from thalweg.core.errors import InvalidInput
 from thalweg.losses import AbstractLoss
 from thalweg.training.candidate import Candidate, is_structure
 from thalweg.training.dataset import Dataset
@@ -77,6 +78,7 @@ class Program:
 
         def build_one(candidate: PyTree, split: Any, seed: Any) -> Member:
             recipe = self._recipe(candidate)
+            _check_batch(recipe.batch_size, task.data)
             return self._build(recipe, task.data, task.inputs, split, seed)
 
         member = eqx.filter_eval_shape(
@@ -316,6 +318,15 @@ def _place(population: PyTree, index: Array, members: PyTree) -> PyTree:
 
 def _at(leaf: Array, place: Any) -> Array:
     return jax.lax.dynamic_index_in_dim(leaf, place, 0, keepdims=False)
+
+
+def _check_batch(size: int, data: Dataset) -> None:
+    smallest = int(np.min(data.train_size))
+    if size > smallest:  # a batch would have to span three epochs
+        raise InvalidInput(
+            "`batch_size` must be at most the number of training rows of the smallest "
+            f"split, {smallest}, but got {size}."
+        )
 
 
 def _is_shape(leaf: Any) -> bool:
