@@ -256,8 +256,8 @@ def test_one_of_takes_its_index_as_data():
     def first(index):
         return update(OneOf(KINDS, index))[0]["embedding"]
 
-    got = jax.jit(jax.vmap(first))(jnp.arange(len(KINDS)))
-    expected = [update(kind)[0]["embedding"] for kind in KINDS]
+    got = jax.jit(jax.vmap(first))(jnp.arange(len(KINDS) + 1))
+    expected = [update(kind)[0]["embedding"] for kind in [*KINDS, KINDS[-1]]]  # clamped
     np.testing.assert_allclose(got, jnp.stack(expected), rtol=1e-6)
 
 
