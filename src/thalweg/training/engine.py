@@ -143,15 +143,16 @@ class Engine:
         """
         busy = [bench for bench in self._benches.values() if bench.busy]
         self._order_compilation(busy, deadline)
-        ended = [end for bench in busy for end in self._admit(bench, wait=0.0)]
+        ordered = [bench for bench in busy if bench.compiling is not None]
+        ended = [end for bench in ordered for end in self._admit(bench, wait=0.0)]
         ready = [bench for bench in busy if bench.ready]
         if ready:  # in the order that they were first asked for
             return ended + self._segment(ready[0], deadline)
-        pending = [bench for bench in busy if bench.compiling is not None]
+        pending = [bench for bench in ordered if bench.compiling is not None]
         if pending:
             wait = max(0.0, deadline - time.monotonic())
             ended += self._admit(pending[0], wait=wait)
-        return ended if pending or ended else None
+        return ended if ordered else None
 
     def _order_compilation(self, busy: list[Bench], deadline: float) -> None:
         for bench in busy:
