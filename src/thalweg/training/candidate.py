@@ -17,6 +17,7 @@ from thalweg.optimizers import AbstractOptimizer
 # Leaves with these names choose a branch of the program. One member at a time, they are
 # data; where several members run as a batch, they must agree within it.
 STRUCTURE = frozenset({"index", "depth", "kind"})
+CHOICES = frozenset({"optimizer", "schedule", "activation", "normalization", "depth"})
 
 
 class Stop(eqx.Module):
@@ -74,4 +75,7 @@ def _shape(leaf: Any) -> Any:
 
 def is_structure(path: tuple[Any, ...]) -> bool:
     """Whether the leaf at `path` chooses a branch of the program."""
-    return any(getattr(entry, "name", None) in STRUCTURE for entry in path)
+    names = [getattr(entry, "name", None) for entry in path]
+    if "values" in names[:-1]:  # of a configuration: see `assembly.Recipe`
+        return getattr(path[-1], "key", None) in CHOICES
+    return not STRUCTURE.isdisjoint(names)

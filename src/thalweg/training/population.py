@@ -210,6 +210,10 @@ class Program:
                 return eqx.filter(member, eqx.is_array)
 
             state = jax.lax.cond(fresh > 0, anew, lambda: state)
+            if self.width > 1:  # what chooses a branch must not differ by member
+                state = jax.tree.map_with_path(
+                    lambda path, a, new: new if is_structure(path) else a, state, anew()
+                )
             return self._rounds(state, recipe, data, live, rounds, steps)
 
         def device(
@@ -240,21 +244,16 @@ class Program:
                 lanes = number * self.width + jnp.arange(self.width)
                 live = lanes < count
                 place = visit.order[jnp.minimum(lanes, places - 1)]
-                some = jax.tree.map(lambda a: a[place], (population, *everyone[1:]))
-                axes = jax.tree.map_with_path(
-                    lambda path, _: None if is_structure(path) else 0, some
-                )
+                here = (population, *everyone[1:])
                 # what chooses a branch is the same for all: a scalar keeps it a branch
-                some = jax.tree.map(
-                    lambda a, axis: a[0] if axis is None else a,
-                    some,
-                    axes,
-                    is_leaf=lambda a: a is None,
+                some = jax.tree.map_with_path(
+                    lambda path, a: a[place[0] if is_structure(path) else place], here
+                )
+                axes = jax.tree.map_with_path(
+                    lambda path, _: None if is_structure(path) else 0, here
                 )
                 visit_all: Any = jax.vmap(  # type: ignore[call-arg]
-                    visit_member,
-                    in_axes=(*axes, 0, None, None, None),
-                    out_axes=(axes[0], 0),
+                    visit_member, in_axes=(*axes, 0, None, None, None)
                 )
                 new = visit_all(*some, live, shared, rounds, steps)
                 place = jnp.where(live, place, places)  # out of range: dropped
