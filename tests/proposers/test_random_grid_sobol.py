@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg.core.errors import InvalidInput
-from thalweg.proposers import Grid, Random, Sobol
+from thalweg.proposers import Grid, Random, Sobol, starting_from
 from thalweg.proposers.distinct import SMALL
 from thalweg.spaces import Choice, Constant, Float, Int, Ordinal, Space
 from thalweg.testing.proposers import Driver
@@ -89,6 +89,13 @@ def test_ask_needs_a_positive_number(n):
     state = Random().init(SQUARE, key=jr.key(0))
     with pytest.raises(InvalidInput, match="positive number of rows"):
         Random().ask(state, n, key=jr.key(1))
+
+
+def test_a_grid_after_given_configurations_is_whole():
+    given = starting_from(Grid(resolution=3), [{"x": 0.2, "y": 0.2}])
+    x = asked(given, SQUARE, 100, batch=4)
+    np.testing.assert_array_equal(x[0], [0.2, 0.2])
+    np.testing.assert_array_equal(x[1:], asked(Grid(resolution=3), SQUARE, 100))
 
 
 def test_grid_needs_a_resolution():

@@ -42,5 +42,13 @@ def test_the_better_half_keeps_its_distances_and_outliers_don_t_matter():
     assert z.max() < 3
 
 
+def test_ties_of_the_worse_half_share_their_mean_rank():
+    y = warp(np.array([1.0, 2.0, 2.0, 3.0, 5.0, 5.0, 8.0]))
+    z = warp(np.array([1.0, 2.0, 2.0, 3.0, 5.0, 6.0, 8.0]))
+    assert y[4] == y[5]
+    assert z[3] < z[4] < y[4] < z[5] < z[6]
+    assert y[6] == pytest.approx(z[6], rel=0.05)
+
+
 def test_nothing_finite_is_all_zero():
     assert (warp(np.array([np.nan, np.inf])) == 0).all()

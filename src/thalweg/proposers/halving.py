@@ -129,7 +129,7 @@ class AbstractHalving(AbstractProposer[HalvingState]):
                 return HalvingState(
                     state.sampler,
                     state.bracket,
-                    state.rung + 1,
+                    np.asarray(state.rung + 1),
                     state.x[best],
                     state.trial[best],
                     np.full(len(best), WAITING),
@@ -163,7 +163,7 @@ class AbstractHalving(AbstractProposer[HalvingState]):
         )
 
 
-def geometric(size: float, lowest: int, factor: float) -> tuple[Rung, ...]:
+def geometric(size: int, lowest: int, factor: int | float) -> tuple[Rung, ...]:
     """Rungs of `size`, `size / factor`, … trials at `factor**-lowest`, …, 1."""
     return tuple(
         Rung(max(1, int(size * factor**-i + 1e-9)), float(factor) ** (i - lowest))
@@ -171,7 +171,7 @@ def geometric(size: float, lowest: int, factor: float) -> tuple[Rung, ...]:
     )
 
 
-def depth(min_budget: float, factor: float) -> int:
+def depth(min_budget: int | float, factor: int | float) -> int:
     """The largest s with `factor**-s >= min_budget`; checks both arguments."""
     if not 0 < min_budget <= 1:
         raise InvalidInput(

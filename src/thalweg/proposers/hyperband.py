@@ -24,8 +24,8 @@ class Hyperband(AbstractHalving):
     https://arxiv.org/abs/1807.01774).
     """
 
-    min_budget: float = 1 / 27  # fraction of a full training
-    factor: float = 3
+    min_budget: int | float = 1 / 27  # fraction of a full training
+    factor: int | float = 3
     brackets: int | None = None  # exhausted after so many; None: goes on
     sampler: AbstractProposer[Any] = eqx.field(default_factory=Random)
 

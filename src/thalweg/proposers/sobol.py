@@ -59,7 +59,7 @@ class Sobol(AbstractProposer[SobolState]):
                 if key in wanted:
                     wanted.remove(key)
                     used = walked
-        return self._saw(state, proposal.x, state.count + used)
+        return self._saw(state, proposal.x, np.asarray(state.count + used))
 
     def tell(self, state: SobolState, outcome: Outcome) -> SobolState:
         """Losses don't matter; rows told without being asked for are remembered."""
@@ -71,7 +71,7 @@ class Sobol(AbstractProposer[SobolState]):
         seen = state.seen
         if not math.isinf(state.space.size):
             seen = np.concatenate([seen, x])
-        return SobolState(state.space, state.seed, np.asarray(count), seen)
+        return SobolState(state.space, state.seed, count, seen)
 
 
 def sequence(

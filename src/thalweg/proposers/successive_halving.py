@@ -26,8 +26,8 @@ class SuccessiveHalving(AbstractHalving):
     """
 
     trials: int = 27
-    min_budget: float = 1 / 27  # fraction of a full training
-    factor: float = 3
+    min_budget: int | float = 1 / 27  # fraction of a full training
+    factor: int | float = 3
     brackets: int | None = None  # exhausted after so many; None: goes on
     sampler: AbstractProposer[Any] = eqx.field(default_factory=Random)
 

@@ -35,10 +35,10 @@ class Float(AbstractParameter):
     """
 
     kind: ClassVar[Kind] = "numeric"
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     log: bool = False
-    step: float | None = None
+    step: int | float | None = None
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):

@@ -87,7 +87,7 @@ class Space:
         )
 
     @cached_property
-    def size(self) -> float:
+    def size(self) -> int | float:
         """The number of distinct configurations, or `math.inf`."""
         if any(p.levels is None for p in self.parameters.values()):
             return math.inf

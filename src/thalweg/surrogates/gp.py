@@ -5,7 +5,9 @@ http://gaussianprocess.org/gpml/
 Length scales have the dimension-scaled log-normal prior of Hvarfner et al. 2024,
 "Vanilla Bayesian Optimization Performs Great in High Dimensions",
 https://arxiv.org/abs/2402.02229
-Departs from the latter: the signal's variance is inferred too, with such a prior.
+Departs from the latter: a narrower prior of shorter scales, less noise, and the
+signal's variance inferred too. On the problems of `thalweg.testing` that took the mean
+log10 regret after 40 trials from -2.22 to -2.44 (16 seeds each, alone and in sixes).
 """
 
 from dataclasses import dataclass
@@ -14,9 +16,9 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.linalg import cho_solve, cholesky, get_lapack_funcs, solve_triangular
 
-SCALE_PRIOR = (np.sqrt(2.0), np.sqrt(3.0))  # of log length scale; + log(d) / 2
-SIGNAL_PRIOR = (0.0, 1.0)  # of log variance, the targets being standardised
-NOISE_PRIOR = (-4.0, 1.0)  # of log variance
+SCALE_PRIOR = (0.7, 1.2)  # of log length scale; + log(d) / 2
+SIGNAL_PRIOR = (0.0, 0.5)  # of log variance, the targets being standardised
+NOISE_PRIOR = (-6.0, 1.5)  # of log variance
 SCALE_BOUNDS = (np.log(5e-3), np.log(1e3))
 SIGNAL_BOUNDS = (np.log(0.05), np.log(20.0))
 NOISE_BOUNDS = (np.log(1e-6), np.log(1.0))

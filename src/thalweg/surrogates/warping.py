@@ -26,10 +26,10 @@ def warp(loss: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     y = y / (np.abs(y).max() or 1.0)  # differences of 1e308 would overflow
     y = y - np.median(y)
     worse = y > 0
-    y = np.minimum(y, 0.0) / (-y.min() or 1.0)
-    spread = np.sqrt(np.mean(y[~worse] ** 2)) or 1.0
     _, place, ties = np.unique(y[worse], return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]  # the mean rank of ties
+    y = np.minimum(y, 0.0) / (-y.min() or 1.0)
+    spread = np.sqrt(np.mean(y[~worse] ** 2)) or 1.0
     y[worse] = spread * ndtri(0.5 + 0.5 * rank / (worse.sum() + 1))
     y = y - y.mean()
     return y / (y.std() or 1.0)

@@ -48,6 +48,7 @@ class Driver:
         self.proposer, self.space = proposer, space
         self.key: Key = jr.key(seed)
         self.state = proposer.init(space, key=jr.fold_in(self.key, 0))
+        self.structure = jax.tree.structure(self.state)
         self.asks = 0
         self.trials = 0
         self.asked: list[Proposal] = []  # one row each
@@ -61,6 +62,7 @@ class Driver:
             self.state, n, key=jr.fold_in(self.key, self.asks)
         )
         assert len(proposal) <= n, f"asked for {n} rows, got {len(proposal)}"
+        self._check_state()
         for i in range(len(proposal)):
             row = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], proposal)
             number = int(row.parent[0])
@@ -89,6 +91,7 @@ class Driver:
             np.ones(len(rows)),
         )
         self.state = self.proposer.tell(self.state, outcome)
+        self._check_state()
         self.told.append(outcome)
 
     def run(self, loss: Loss, evaluations: int, *, batch: int) -> "Driver":
@@ -98,6 +101,11 @@ class Driver:
                 break
             self.tell(loss)
         return self
+
+    def _check_state(self) -> None:
+        assert jax.tree.structure(self.state) == self.structure
+        for leaf in leaves(self.state):
+            assert isinstance(leaf, np.ndarray), f"a leaf of the state is {leaf!r}"
 
     @property
     def losses(self) -> Float64[np.ndarray, " n"]:
@@ -179,14 +187,13 @@ def check_state_round_trip(proposer: AbstractProposer[Any]) -> None:
     driver = Driver(proposer, RECIPE.space).run(RECIPE.loss, 14, batch=4)
     driver.ask(3)
     arrays = leaves(driver.state)
-    assert all(isinstance(leaf, np.ndarray) for leaf in arrays)
     buffer = io.BytesIO()
     np.savez(buffer, *arrays)
     buffer.seek(0)
     with np.load(buffer, allow_pickle=False) as file:
         read = [file[name] for name in file.files]
     empty = proposer.init(driver.space, key=jr.fold_in(driver.key, 0))
-    assert jax.tree.structure(empty) == jax.tree.structure(driver.state)
+    assert jax.tree.structure(empty) == driver.structure
     copy = Driver(proposer, driver.space)
     copy.state = with_leaves(empty, read)
     copy.asks, copy.trials = driver.asks, driver.trials
@@ -314,10 +321,13 @@ def log_regret(
     evaluations: int,
     batch: int,
 ) -> float:
-    """The decimal logarithm of the best loss's distance from the minimum."""
+    """The decimal logarithm of the best loss's distance from the minimum.
+
+    Nearer than 1e-4 counts as there.
+    """
     driver = Driver(proposer, problem.space, seed=seed)
     losses = driver.run(problem.loss, evaluations, batch=batch).losses
-    return float(np.log10(max(np.nanmin(losses) - problem.minimum, 1e-9)))
+    return float(np.log10(max(np.nanmin(losses) - problem.minimum, 1e-4)))
 
 
 def assert_lower(
