@@ -11,7 +11,8 @@ from thalweg.proposers import leaves, with_leaves
 from thalweg.store import CurveRow, EventRow, Round, Store, TrialRow, pack, unpack
 from thalweg.study.loop import Search
 from thalweg.study.members import CURVE, Trial
-from thalweg.training.skeleton import from_arrays, to_arrays
+from thalweg.training.candidate import signature
+from thalweg.training.skeleton import filled, shape_of, to_arrays
 
 PREDICTION = "prediction"
 
@@ -23,6 +24,7 @@ class StoreRecorder:
         self._store = store
         self._spent: dict[str, float] = {}
         self._kept: set[int] = set()  # trials whose weights the store has
+        self._shapes: dict[Any, Any] = {}  # of the networks of each signature
 
     def record(self, search: Search, trials: list[Trial]) -> None:
         """Keep a round that has just been told."""
@@ -143,14 +145,13 @@ class StoreRecorder:
         if not row.weights or self._store.rundir is None:
             return (), None
         arrays, _ = self._store.rundir.load_weights(row.weights)
-        problem = search.problem
+        problem, recipe = search.problem, search.recipe(row.config)
+        name = signature(recipe, width=1)
+        if name not in self._shapes:
+            inputs = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
+            self._shapes[name] = shape_of(recipe, inputs, problem.outputs)
         networks = tuple(
-            from_arrays(
-                search.recipe(row.config),
-                jax.tree.map(lambda leaf, split=split: leaf[split], problem.inputs),
-                problem.outputs,
-                _below(arrays, f"{split}/"),
-            )
+            filled(self._shapes[name], _below(arrays, f"{split}/"))
             for split in range(len(problem.splits))
         )
         return networks, arrays[PREDICTION]

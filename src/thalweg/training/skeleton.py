@@ -18,19 +18,24 @@ def to_arrays(network: Any) -> dict[str, np.ndarray]:
     return {_name(path): np.asarray(leaf) for path, leaf in leaves}
 
 
-def from_arrays(
-    recipe: Any, inputs: Any, outputs: int, arrays: Mapping[str, np.ndarray]
-) -> Any:
-    """The network that `recipe` describes, with `arrays` in it. Nothing is drawn.
+def shape_of(recipe: Any, inputs: Any, outputs: int) -> Any:
+    """The network that `recipe` describes, with shapes in the place of arrays.
 
-    Raises StoreError if an array is missing or has another shape.
+    It is the same for all recipes of one signature, and takes longer than to fill it.
     """
 
     def build() -> Any:
         candidate = recipe.assemble()
         return candidate.network.build(inputs, outputs, key=key_of(jnp.uint32(0)))
 
-    shape = eqx.filter_eval_shape(build)
+    return eqx.filter_eval_shape(build)
+
+
+def filled(shape: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The network of that shape with `arrays` in it.
+
+    Raises StoreError if an array is missing or has another shape.
+    """
 
     def fill(path: Any, leaf: Any) -> Any:
         if not isinstance(leaf, jax.ShapeDtypeStruct):
@@ -46,6 +51,13 @@ def from_arrays(
         return np.asarray(found, leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(fill, shape)
+
+
+def from_arrays(
+    recipe: Any, inputs: Any, outputs: int, arrays: Mapping[str, np.ndarray]
+) -> Any:
+    """The network that `recipe` describes, with `arrays` in it. Nothing is drawn."""
+    return filled(shape_of(recipe, inputs, outputs), arrays)
 
 
 def _name(path: Any) -> str:
