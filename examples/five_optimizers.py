@@ -1,8 +1,8 @@
 """Five optimizers from the same fresh start, on the same batches in the same order.
 
 A network's first weights and the order of its rows follow from `seed` alone, so that
-what differs below is the optimizer. Each gets three learning rates of its own, for a rate
-that suits one does not suit another; the best by validation is shown.
+what differs below is the optimizer. Each gets three learning rates of its own, for a
+rate that suits one does not suit another; the best by validation is shown.
 
 One seed on one small data set ranks nothing: the last column says what the worst of
 three seeds gives, and most of the differences drown in it.

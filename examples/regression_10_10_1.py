@@ -19,17 +19,23 @@ QUICK = bool(os.environ.get("THALWEG_QUICK"))  # tiny sizes, for tests
 def main() -> None:
     X, y = make_friedman1(n_samples=1200, noise=1.0, random_state=0)
     X, y, X_new, y_new = X[:900], y[:900], X[900:], y[900:]
-    # a network starts with outputs near 0 and a spread near 1: give it such targets
+    # a network starts with outputs near 0 and a spread near 1: give it such targets,
+    # and such inputs
     mean, spread = y.mean(), y.std()
+    centre, scale = X.mean(axis=0), X.std(axis=0)
+    X, X_new = (X - centre) / scale, (X_new - centre) / scale
 
+    epochs, batch_size = 3 if QUICK else 200, 16
+    rows = 720  # that are trained on: the others are the validation part
+    steps = epochs * rows // batch_size
     network = tw.networks.MLP(hidden=[10, 10], activation="relu")
     model, history = tw.train(
         network,
         (X, (y - mean) / spread),
         loss="mse",
-        optimizer=tw.optimizers.SGD(0.05),
-        epochs=3 if QUICK else 150,
-        batch_size=16,
+        optimizer=tw.optimizers.SGD(tw.schedules.Cosine(0.1, steps)),
+        epochs=epochs,
+        batch_size=batch_size,
         validation=0.2,
         seed=0,
     )
