@@ -16,6 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
 }
+# Limits that no clock decides, in place of those that a page shows.
+QUICK = {
+    'proposer="hyperband", time_limit=60': 'proposer="hyperband", trials=9',
+    "Classifier(time_limit=60": "Classifier(time_limit=None, max_trials=2",
+}
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -59,13 +64,6 @@ def execute(page: str, kinds: tuple[str, ...]) -> None:
 def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     execute(page, ("python",))
-
-
-# Limits that no clock decides, in place of those that a page shows.
-QUICK = {
-    'proposer="hyperband", time_limit=60': 'proposer="hyperband", trials=9',
-    "TabularClassifier(time_limit=60": "TabularClassifier(time_limit=None, max_trials=2",
-}
 
 
 @pytest.mark.slow

@@ -253,19 +253,20 @@ def test_conditional_parameters_that_are_absent_are_the_default():
 
 def test_depth_and_activation_are_what_the_network_computes():
     x = np.random.default_rng(0).normal(size=(5, FEATURES)).astype(np.float32)
-    found = {}
-    for depth in (1, 2, 3):
-        for activation in ("relu", "tanh"):
-            config = {**BASE, "depth": depth, "activation": activation}
-            network = network_of(assembler()(config))
-            h = x * network.scaling.scale
-            function = {"relu": jax.nn.relu, "tanh": jnp.tanh}[activation]
-            for layer in network.layers[:depth]:
-                h = function(h @ layer.linear.kernel + layer.linear.bias)
-            wanted = h @ network.head.kernel + network.head.bias
-            found[depth, activation] = network(x)
-            np.testing.assert_allclose(found[depth, activation], wanted, rtol=1e-4)
-    assert len({bytes(np.asarray(f)) for f in found.values()}) == 6
+    found = set()
+    for depth, activation in [(1, "relu"), (2, "tanh"), (3, "relu")]:
+        network = network_of(
+            assembler()({**BASE, "depth": depth, "activation": activation})
+        )
+        h = x * network.scaling.scale
+        function = {"relu": jax.nn.relu, "tanh": jnp.tanh}[activation]
+        for layer in network.layers[:depth]:
+            h = function(h @ layer.linear.kernel + layer.linear.bias)
+        wanted = h @ network.head.kernel + network.head.bias
+        outputs = network(x)
+        np.testing.assert_allclose(outputs, wanted, rtol=1e-4)
+        found.add(bytes(np.asarray(outputs)))
+    assert len(found) == 3
 
 
 def test_class_weights_reach_the_loss():

@@ -35,9 +35,8 @@ def epochs(size, batch, seed, count=4, split=0):
 @pytest.mark.parametrize(
     ("size", "batch"), [(40, 16), (7, 3), (16, 16), (13, 12), (5, 1), (1, 1), (2, 2)]
 )
-@pytest.mark.parametrize("split", [0, 1])
-def test_every_epoch_visits_every_row_once(size, batch, split):
-    found = epochs(size, batch, seed=3, split=split)
+def test_every_epoch_visits_every_row_once(size, batch):
+    found = epochs(size, batch, seed=3, split=size % 2)
     np.testing.assert_array_equal(
         np.sort(found, axis=1), np.tile(np.arange(100, 100 + size), (4, 1))
     )

@@ -178,7 +178,6 @@ def test_batches_of_members_are_grouped_by_their_structure(tiny_task):
         {
             "width": Constant(8),
             "depth": Int(1, 2),
-            "optimizer": Choice(["adamw", "sgd"]),
             "activation": Choice(["relu", "tanh"]),
             "learning_rate": Float(1e-3, 1e-1, log=True),
         }
@@ -186,8 +185,8 @@ def test_batches_of_members_are_grouped_by_their_structure(tiny_task):
     make = Assembler(
         space, loss="cross_entropy", batch_size=8, steps_per_epoch=3, epochs=5
     )
-    shallow = {"depth": 1, "optimizer": "adamw", "activation": "relu"}
-    deep = {"depth": 2, "optimizer": "sgd", "activation": "tanh"}
+    shallow = {"depth": 1, "activation": "relu"}
+    deep = {"depth": 2, "activation": "tanh"}
     recipes = [
         make({**(deep if i % 2 else shallow), "learning_rate": 0.01 * (1 + i)})
         for i in range(6)
