@@ -1,6 +1,6 @@
 """A run of `thalweg fit` by its functions, to be killed: begun, or gone on with.
 
-Its trainings are shorter than a table deserves, so that there are rounds to be killed
+Its trainings are shorter than a table deserves: there are rounds to be killed in.
 in.
 """
 
