@@ -1,7 +1,6 @@
 """A run of `thalweg fit` by its functions, to be killed: begun, or gone on with.
 
 Its trainings are shorter than a table deserves: there are rounds to be killed in.
-in.
 """
 
 import os
