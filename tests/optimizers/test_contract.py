@@ -47,12 +47,12 @@ INFRASTRUCTURE = {
     "base",
     "chain",
     "clipping",
-    "flat",
     "groups",
     "leafwise",
     "one_of",
     "plateau",
     "skip_nonfinite",
+    "vectors",
 }
 
 

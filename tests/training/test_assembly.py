@@ -224,7 +224,8 @@ def test_defaults_where_a_space_says_nothing():
     assert made.network.hidden == (64, 64)
     assert made.network.dropout is made.network.depth is None
     assert made.batch_size == 32
-    assert (made.l1, made.l2, made.loss.label_smoothing) == (0, 0, 0)
+    assert made.l1 is made.l2 is None
+    assert made.loss.label_smoothing == 0
     assert (recipe.stop.patience, recipe.stop.threshold) == (3, -np.inf)
     assert DEFAULT_NAMES["optimizer"] == "adamw"
     update, _ = made.optimizer.update(

@@ -24,8 +24,14 @@ class Linear(eqx.Module):
     bias: Float[Array, " o"]
     ntk: bool = eqx.field(static=True, default=False)
 
-    def __call__(self, x: Float[Array, "b i"]) -> Float[Array, "b o"]:
-        y = x @ self.kernel
+    def __call__(
+        self, x: Float[Array, "b i"], scaling: "Scaling | None" = None
+    ) -> Float[Array, "b o"]:
+        kernel = self.kernel
+        if scaling is not None:
+            # on the kernel, not on x: its gradient then costs no matrix product
+            kernel = scaling.scale[:, None] * kernel
+        y = x @ kernel
         if self.ntk:
             y = y * (1 / math.sqrt(self.kernel.shape[0]))
         return y + self.bias
@@ -49,15 +55,13 @@ class Linear(eqx.Module):
 
 
 class Scaling(eqx.Module):
-    """A learned factor for each feature: soft feature selection (RealMLP).
+    """A learned factor for each input of a linear layer: soft feature selection.
 
-    Holzmueller et al. 2024, section 3, https://arxiv.org/abs/2407.04491
+    RealMLP's scaling layer: Holzmueller et al. 2024, section 3,
+    https://arxiv.org/abs/2407.04491
     """
 
     scale: Float[Array, " d"]
-
-    def __call__(self, x: Float[Array, "b d"]) -> Float[Array, "b d"]:
-        return x * self.scale
 
     @staticmethod
     def build(width: int) -> "Scaling":

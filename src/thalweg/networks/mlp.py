@@ -40,9 +40,13 @@ class Dense(eqx.Module):
     dropout: Dropout | None
 
     def __call__(
-        self, x: Float[Array, "b i"], *, seed: UInt32[Array, ""] | None
+        self,
+        x: Float[Array, "b i"],
+        *,
+        seed: UInt32[Array, ""] | None,
+        scaling: Scaling | None = None,
     ) -> Float[Array, "b o"]:
-        x = self.linear(x)
+        x = self.linear(x, scaling)
         if self.normalization is not None:
             x = self.normalization(x)
         y = self.activation(x)
@@ -64,12 +68,11 @@ class MLPNetwork(AbstractNetwork):
         self, x: Batch, *, key: Key | None = None, inference: bool = False
     ) -> Float[Array, "b c"]:
         seed = None if key is None or inference else rng.word(key)
-        h = self.encoder(x)
-        if self.scaling is not None:
-            h = self.scaling(h)
-        for number, layer in enumerate(self.layers):
+        first, *others = self.layers
+        h = first(self.encoder(x), seed=place(seed, 0), scaling=self.scaling)
+        for number, layer in enumerate(others, start=1):
             run = partial(layer, seed=place(seed, number))
-            h = run(h) if number == 0 else up_to(self.depth.value, number, run, h)
+            h = up_to(self.depth.value, number, run, h)
         return self.head(h)
 
 

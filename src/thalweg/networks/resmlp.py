@@ -71,10 +71,7 @@ class ResidualMLPNetwork(AbstractNetwork):
         self, x: Batch, *, key: Key | None = None, inference: bool = False
     ) -> Float[Array, "b c"]:
         seed = None if key is None or inference else rng.word(key)
-        h = self.encoder(x)
-        if self.scaling is not None:
-            h = self.scaling(h)
-        h = self.stem(h)
+        h = self.stem(self.encoder(x), self.scaling)
         for number, block in enumerate(self.blocks):
             run = partial(block, seed=place(seed, number))
             h = run(h) if number == 0 else up_to(self.depth.value, number, run, h)

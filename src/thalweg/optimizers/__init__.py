@@ -26,6 +26,7 @@ from thalweg.optimizers.plateau import ReduceOnPlateau
 from thalweg.optimizers.rmsprop import RMSprop
 from thalweg.optimizers.sgd import SGD
 from thalweg.optimizers.skip_nonfinite import SkipNonFinite
+from thalweg.optimizers.vectors import on_vectors
 
 OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
     "optimizer",
@@ -69,5 +70,6 @@ __all__ = [
     "decay_only",
     "global_norm",
     "hyper_parameters",
+    "on_vectors",
     "scaled",
 ]

@@ -37,7 +37,7 @@ class AdaGrad(AbstractOptimizer[AdaGradState]):
     Its steps only ever shrink: too soon for long trainings of deep networks.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY

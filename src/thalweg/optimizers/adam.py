@@ -38,7 +38,7 @@ class Adam(AbstractOptimizer[AdamState]):
     regularization prefer `AdamW`.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

@@ -33,7 +33,7 @@ class AdamaxState(eqx.Module):
 class Adamax(AbstractOptimizer[AdamaxState]):
     """For gradients with rare spikes (embeddings): one spike shortens many steps."""
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(2e-3)
     _: KW_ONLY

@@ -31,7 +31,7 @@ class AdamW(AbstractOptimizer[AdamState]):
     Decay biases and normalisation scales less: see `optimizers.decay_only`.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

@@ -43,7 +43,7 @@ class AMSGrad(AbstractOptimizer[AMSGradState]):
     Provably convergent on convex problems; in practice seldom better than Adam.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-3)
     _: KW_ONLY

@@ -19,6 +19,7 @@ import jax
 from jaxtyping import Array, Float, Int
 
 from thalweg.core.errors import InvalidInput, unknown_name
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.schedules.base import is_schedule, known, resolve
 from thalweg.schedules.constant import Product, as_schedule
@@ -47,9 +48,9 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
     the number of updates made so far, from 0.
     """
 
-    # Whether an entry's update depends on that entry alone (and on scalars): then
-    # `OneOf` may treat all parameters as one vector.
-    elementwise: ClassVar[bool] = False
+    # Whether the rule never asks where one tensor ends and the next begins: then all
+    # parameters may be given as one vector.
+    ignores_shapes: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, params: Params) -> State:
@@ -65,6 +66,11 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         """Take note of a validation loss; called once per validation round."""
         del loss
         return state
+
+    def on_vectors(self, packing: Packing) -> "AbstractOptimizer[Any] | None":
+        """The same rule for parameters packed so; None if it needs their shapes."""
+        del packing
+        return self if self.ignores_shapes else None
 
     def at(self, count: Int[Array, ""]) -> Self:
         """This optimizer with every schedule replaced by its value at step `count`."""

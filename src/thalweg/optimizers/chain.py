@@ -6,6 +6,7 @@ import equinox as eqx
 from jaxtyping import Array, Float, Int
 
 from thalweg.core.errors import InvalidInput
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.clipping import AbstractTransform
@@ -34,6 +35,12 @@ class Chain(AbstractOptimizer[ChainState]):
             grads = transform(grads, params)
         updates, inner = self.optimizer.update(grads, state.inner, params)
         return updates, ChainState(state.count + 1, inner)
+
+    def on_vectors(self, packing: Packing) -> "Chain | None":
+        inner = self.optimizer.on_vectors(packing)
+        if inner is None or not all(t.ignores_shapes for t in self.transforms):
+            return None
+        return Chain(self.transforms, inner)
 
     def observe(self, state: ChainState, loss: Float[Array, ""]) -> ChainState:
         return ChainState(state.count, self.optimizer.observe(state.inner, loss))

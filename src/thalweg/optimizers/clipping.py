@@ -8,6 +8,7 @@ clipped, not lost.
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -23,6 +24,9 @@ from thalweg.schedules.base import known
 
 class AbstractTransform(eqx.Module):
     """What happens to gradients before an optimizer sees them; see `chain`."""
+
+    # as an optimizer's
+    ignores_shapes: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(self, grads: Params, params: Params) -> Params:
@@ -42,6 +46,8 @@ class _Clip(AbstractTransform):
 
 class ClipByValue(_Clip):
     """Every entry into `[-limit, limit]`: bounds outliers, changes the direction."""
+
+    ignores_shapes: ClassVar[bool] = True
 
     limit: Hyper = hyper(1.0)
 
@@ -65,6 +71,8 @@ class ClipByGlobalNorm(_Clip):
 
     The usual choice against exploding gradients.
     """
+
+    ignores_shapes: ClassVar[bool] = True
 
     limit: Hyper = hyper(1.0)
 

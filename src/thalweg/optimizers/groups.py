@@ -17,12 +17,16 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import as_leaf
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
+
+# Hyper-parameters that are multiplied with parameters and gradients alone.
+PER_ENTRY = frozenset({"weight_decay", "l2"})
 
 
 class Row(NamedTuple):
@@ -97,6 +101,26 @@ class Groups(AbstractOptimizer[tuple[Any, ...]]):
             for optimizer, s in zip(self._optimizers(), state, strict=True)
         )
 
+    def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
+        """Factors become vectors, where they are numbers and only ever meet entries."""
+        inner = self.optimizer.on_vectors(packing)
+        names = sorted({name for rule in self.factors for name in rule})
+        numbers = all(eqx.is_array(f) for rule in self.factors for f in rule.values())
+        one_vector = len(packing.sizes) == 1 and numbers and PER_ENTRY.issuperset(names)
+        if inner is None or not one_vector:
+            return None
+        rules = [*self.factors, {}]
+        groups = jax.tree.leaves(self._groups(packing.shapes))
+
+        def vector(name: str) -> Array:
+            parts = [
+                jnp.full(slot.end - slot.begin, rules[group].get(name, 1.0))
+                for slot, group in zip(packing.slots, groups, strict=True)
+            ]
+            return jnp.concatenate(parts)
+
+        return scaled(inner, {name: vector(name) for name in names})
+
     def describe(self, params: Params) -> list[Row]:
         """Which rule each parameter follows."""
         rows = []
@@ -119,15 +143,20 @@ class Groups(AbstractOptimizer[tuple[Any, ...]]):
                 return number
         return len(self.patterns)
 
-    def _split(self, tree: Params, params: Params) -> list[Params]:
-        """`tree` once per group, with None in place of the other groups' leaves."""
-        group = jax.tree_util.tree_map_with_path(
+    def _groups(self, params: Params) -> PyTree[int]:
+        """The group of each leaf."""
+        groups = jax.tree_util.tree_map_with_path(
             lambda path, _: self._group(_name(path)), params
         )
         if self.strict:
-            self._check(params, set(jax.tree.leaves(group)))
+            self._check(params, set(jax.tree.leaves(groups)))
+        return groups
+
+    def _split(self, tree: Params, params: Params) -> list[Params]:
+        """`tree` once per group, with None in place of the other groups' leaves."""
+        groups = self._groups(params)
         return [
-            jax.tree.map(lambda g, x, n=n: x if g == n else None, group, tree)
+            jax.tree.map(lambda g, x, n=n: x if g == n else None, groups, tree)
             for n in range(len(self.patterns) + 1)
         ]
 

@@ -32,7 +32,7 @@ class Momentum(AbstractOptimizer[MomentumState]):
     1, scaled by the learning rate); `l2` enters the velocity.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     momentum: Hyper = hyper(0.9)

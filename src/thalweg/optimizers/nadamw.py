@@ -41,7 +41,7 @@ class NAdamW(AbstractOptimizer[NAdamWState]):
     Worth a place beside AdamW in any search.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(2e-3)
     _: KW_ONLY

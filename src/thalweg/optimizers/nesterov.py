@@ -33,7 +33,7 @@ class Nesterov(AbstractOptimizer[NesterovState]):
     by the learning rate; `l2` enters the velocity.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     momentum: Hyper = hyper(0.9)

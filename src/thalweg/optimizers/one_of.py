@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.core.variant import Layout
 from thalweg.optimizers.base import AbstractOptimizer
-from thalweg.optimizers.flat import ravel, unravel
 from thalweg.optimizers.leafwise import each
 from thalweg.schedules.one_of import check_index
 
@@ -34,8 +34,7 @@ class OneOf(AbstractOptimizer[OneOfState]):
 
     In a loop over members only the one named is computed, and a member's state is as
     large as the largest one's, not their sum. Under `vmap` all are computed: group such
-    members by optimizer instead. If all are elementwise they work on one vector, which
-    halves the compile time.
+    members by optimizer instead.
     """
 
     alternatives: Alternatives
@@ -47,28 +46,31 @@ class OneOf(AbstractOptimizer[OneOfState]):
         check_index(len(self.alternatives), self.index)
 
     def init(self, params: Params) -> OneOfState:
-        params = self._view(params, params)
         states = [optimizer.init(params) for optimizer in self.alternatives]
         layout = Layout.of(states)
-        slots = self._switch(
-            lambda which: layout.write(which, states[which], layout.empty())
-        )
-        return OneOfState(slots, layout)
+        filled = [
+            layout.write(which, state, layout.empty())
+            for which, state in enumerate(states)
+        ]
+        # all are constants: to choose among them is cheaper than to branch
+        slots = [
+            jax.lax.select_n(self._which, *values)
+            for values in zip(*filled, strict=True)
+        ]
+        return OneOfState(tuple(slots), layout)
 
     def update(
         self, grads: Params, state: OneOfState, params: Params
     ) -> tuple[Params, OneOfState]:
         grads = each(lambda p, g: g, params, grads)  # updates will take their place
-        updates, slots = _update(
-            self.alternatives,
-            jnp.clip(self.index, 0, len(self.alternatives) - 1),
-            self._view(grads, params),
-            state,
-            self._view(params, params),
-        )
-        if self._flat:
-            updates = unravel(updates, params)
+        updates, slots = _update(self.alternatives, self._which, grads, state, params)
         return updates, OneOfState(slots, state.layout)
+
+    def on_vectors(self, packing: Packing) -> "OneOf | None":
+        inner = [optimizer.on_vectors(packing) for optimizer in self.alternatives]
+        if any(optimizer is None for optimizer in inner):
+            return None
+        return eqx.tree_at(lambda o: o.alternatives, self, tuple(inner))
 
     def observe(self, state: OneOfState, loss: Float[Array, ""]) -> OneOfState:
         layout = state.layout
@@ -81,12 +83,8 @@ class OneOf(AbstractOptimizer[OneOfState]):
         return OneOfState(self._switch(run), layout)
 
     @property
-    def _flat(self) -> bool:
-        return all(optimizer.elementwise for optimizer in self.alternatives)
-
-    def _view(self, tree: Params, params: Params) -> Params:
-        """What the alternatives see of `tree`."""
-        return ravel(tree, params) if self._flat else tree
+    def _which(self) -> Int[Array, ""]:
+        return jnp.clip(self.index, 0, len(self.alternatives) - 1)
 
     def _switch(self, function: Callable[[int], Any]) -> Any:
         branches = [

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thalweg.core.hyper import hyper
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer, scaled
 
@@ -57,6 +58,12 @@ class ReduceOnPlateau(AbstractOptimizer[PlateauState]):
         optimizer = scaled(self.optimizer, {"learning_rate": state.scale})
         updates, inner = optimizer.update(grads, state.inner, params)
         return updates, eqx.tree_at(lambda s: s.inner, state, inner)
+
+    def on_vectors(self, packing: Packing) -> "ReduceOnPlateau | None":
+        inner = self.optimizer.on_vectors(packing)
+        return (
+            None if inner is None else eqx.tree_at(lambda o: o.optimizer, self, inner)
+        )
 
     def observe(self, state: PlateauState, loss: Float[Array, ""]) -> PlateauState:
         best, dtype = state.best, state.scale.dtype

@@ -43,7 +43,7 @@ class RMSprop(AbstractOptimizer[RMSpropState]):
     Adam without the bias correction; `b2` is PyTorch's `alpha`, Keras's `rho`.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY

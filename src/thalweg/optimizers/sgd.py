@@ -28,7 +28,7 @@ class SGD(AbstractOptimizer[SGDState]):
     decoupled decay.
     """
 
-    elementwise: ClassVar[bool] = True
+    ignores_shapes: ClassVar[bool] = True
 
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import no_steps
@@ -39,6 +40,12 @@ class SkipNonFinite(AbstractOptimizer[SkipState]):
         updates = jax.tree.map(lambda u: jnp.where(finite, u, 0), updates)
         inner = jax.tree.map(lambda n, o: jnp.where(finite, n, o), inner, state.inner)
         return updates, SkipState(state.skipped + ~finite, inner)
+
+    def on_vectors(self, packing: Packing) -> "SkipNonFinite | None":
+        inner = self.optimizer.on_vectors(packing)
+        return (
+            None if inner is None else eqx.tree_at(lambda o: o.optimizer, self, inner)
+        )
 
     def observe(self, state: SkipState, loss: Float[Array, ""]) -> SkipState:
         return SkipState(state.skipped, self.optimizer.observe(state.inner, loss))

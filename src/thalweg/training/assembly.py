@@ -102,8 +102,8 @@ class Recipe(eqx.Module):
             optimizer=self._optimizer(),
             loss=LOSSES[self.assembly.loss](**loss),
             stop=self.stop,
-            l1=self._number("l1"),
-            l2=self._number("l2"),
+            l1=self.values.get("l1"),
+            l2=self.values.get("l2"),
             batch_size=self.assembly.batch_size,
         )
 

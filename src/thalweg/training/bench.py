@@ -11,7 +11,6 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
-from thalweg.networks import partition
 from thalweg.training.member import RUNNING, STATUS, Member
 from thalweg.training.population import (
     CURVE,
@@ -191,7 +190,8 @@ class Bench:
         self, curves: Float[np.ndarray, "p t k"], begin: float
     ) -> tuple[list[Finished], int, float]:
         """Read the segment's results; waits until the devices are done."""
-        status, reached = local(self._population.status), local(self._population.step)
+        everyone = self.program.members(jax.tree.map(local, self._population))
+        status, reached = everyone.status, everyone.step
         seconds = time.perf_counter() - begin
         taken = {}
         for place, seat in self.seats.items():
@@ -230,11 +230,11 @@ class Bench:
         if not places:
             return []
         wanted = np.array(places)
-        arrays = jax.tree.map(lambda leaf: take(leaf, wanted), self._population)
+        vectors = jax.tree.map(lambda leaf: take(leaf, wanted), self._population)
         ended = []
         for row, place in enumerate(places):
             seat = self.seats.pop(place)
-            own = jax.tree.map(lambda leaf, row=row: leaf[row], arrays)
+            own = self.program.members({k: v[row] for k, v in vectors.items()})
             ended.append(self._finished(seat, self.program.member(own), own, status))
         return ended
 
@@ -242,7 +242,6 @@ class Bench:
         self, seat: Seat, member: Member, arrays: PyTree, status: str | None
     ) -> Finished:
         judged = int(member.best_step) > 0
-        _, rest = partition(member.network)
         rows = self.program.validation_size[seat.job.split]
         return Finished(
             job=seat.job,
@@ -250,8 +249,8 @@ class Bench:
             loss=float(member.best_loss) if judged else float("nan"),
             step=int(member.best_step),
             steps=seat.steps,
-            network=eqx.combine(member.best_params, rest) if judged else None,
-            outputs=np.asarray(member.best_outputs)[:rows] if judged else None,
+            network=_copied(member.best_network) if judged else None,
+            outputs=_copied(member.best_outputs[:rows]) if judged else None,
             curve=np.concatenate(seat.curve)
             if seat.curve
             else np.zeros((0, len(CURVE))),
@@ -259,6 +258,11 @@ class Bench:
             state=arrays if seat.job.keep else None,
             at=time.monotonic(),
         )
+
+
+def _copied(tree: PyTree) -> PyTree:
+    """Arrays of its own: a view would keep the whole member, moments and all."""
+    return jax.tree.map(lambda x: np.array(x) if eqx.is_array_like(x) else x, tree)
 
 
 def infeasible(job: Job) -> Finished:

@@ -157,8 +157,8 @@ def train(
             patience=np.float32(patience),
             threshold=np.float32(threshold),
         ),
-        l1=np.float32(l1),
-        l2=np.float32(l2),
+        l1=np.float32(l1) if l1 else None,
+        l2=np.float32(l2) if l2 else None,
         batch_size=batch_size,
     )
     _check_outputs(candidate, problem)
@@ -171,10 +171,10 @@ def train(
     if not ended or ended[0].network is None:
         raise SearchError(_why(ended))
     end = ended[0]
-    trained = end.network if keep_best or end.state is None else end.state.network
-    if not keep_best:
+    trained = end.network
+    if not keep_best and end.state is not None:
         _, rest = eqx.partition(end.network, eqx.is_array_like)
-        trained = eqx.combine(trained, rest)
+        trained = eqx.combine(end.state.network, rest)
     kept = end.step if keep_best else end.steps
     model = Model(trained, judge, problem.task, chosen, end.status, kept)
     return model, _history(end, length / batch_size)

@@ -41,8 +41,8 @@ class Candidate(eqx.Module):
     optimizer: AbstractOptimizer
     loss: AbstractLoss
     stop: Stop
-    l1: Hyper = hyper(0.0)
-    l2: Hyper = hyper(0.0)
+    l1: Hyper | None = hyper(None)  # strengths of penalties on the kernels
+    l2: Hyper | None = hyper(None)
     batch_size: int = eqx.field(static=True, default=32)
 
     def __check_init__(self) -> None:

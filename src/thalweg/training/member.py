@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
+from thalweg.core.packing import Packing, Vectors
 from thalweg.core.rng import key_of, mix, shuffled
 from thalweg.core.trainable import partition
 from thalweg.losses import AbstractLoss
+from thalweg.optimizers import on_vectors
 from thalweg.penalties import L1, L2
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset, rows_in_use
@@ -30,7 +32,8 @@ EVALUATION_ROWS = 1024  # rows judged at a time, so that activations stay small
 class Member(eqx.Module):
     """A network in training, and its best so far."""
 
-    network: Any  # parameters and everything else of the network
+    params: Vectors  # what is trained of the network
+    rest: PyTree  # everything else of it
     state: PyTree  # of the optimizer
     split: Int[Array, ""]
     seed: UInt32[Array, ""]
@@ -38,9 +41,20 @@ class Member(eqx.Module):
     status: Int[Array, ""]
     best_loss: Float[Array, ""]
     best_step: Int[Array, ""]
-    best_params: PyTree
+    best_params: Vectors
     best_outputs: Float[Array, "nv c"]  # on the validation rows of its split
     waited: Int[Array, ""]  # rounds since the best
+    packing: Packing = eqx.field(static=True)  # of the parameters
+
+    @property
+    def network(self) -> Any:
+        """The network as it is now."""
+        return eqx.combine(self.packing.unpack(self.params), self.rest)
+
+    @property
+    def best_network(self) -> Any:
+        """The network as it was at its best."""
+        return eqx.combine(self.packing.unpack(self.best_params), self.rest)
 
 
 def build(
@@ -53,11 +67,14 @@ def build(
 ) -> Member:
     """A fresh member: its weights depend on `seed` and its recipe alone."""
     network = recipe.network.build(inputs, outputs, key=key_of(seed))
-    params, _ = partition(network)
+    tree, rest = partition(network)
+    packing = Packing.of(tree)
+    params = packing.pack(tree)
     zero = jnp.zeros((), jnp.int32)
     return Member(
-        network=network,
-        state=recipe.optimizer.init(params),
+        params=params,
+        rest=rest,
+        state=on_vectors(recipe.optimizer, packing).init(params),
         split=split,
         seed=seed,
         step=zero,
@@ -67,6 +84,14 @@ def build(
         best_params=params,
         best_outputs=jnp.zeros((validation_rows, outputs), jnp.float32),
         waited=zero,
+        packing=packing,
+    )
+
+
+def for_vectors(recipe: Candidate, packing: Packing) -> Candidate:
+    """The recipe with its optimizer as the functions below want it."""
+    return eqx.tree_at(
+        lambda r: r.optimizer, recipe, on_vectors(recipe.optimizer, packing)
     )
 
 
@@ -76,26 +101,29 @@ def step(
     """One step of gradient descent on the member's next batch, and the batch's loss."""
     rows = next_rows(member, data, recipe.batch_size)
     x, y, weight = data.batch(member.split, rows)
-    params, rest = partition(member.network)
+    params = member.packing.unpack(member.params)
     key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
 
     def objective(params: PyTree) -> Float[Array, ""]:
-        network = eqx.combine(params, rest)
+        network = eqx.combine(params, member.rest)
         outputs = network(x, key=key, inference=False)
         losses = example_losses(recipe.loss, outputs, y)
         return jnp.mean(losses if weight is None else losses * weight)
 
     loss, grads = jax.value_and_grad(objective)(params)
-    grads = L1(recipe.l1).add_to(grads, params)
-    grads = L2(recipe.l2).add_to(grads, params)
-    # schedules once, not again in every alternative and group of an optimizer
+    if recipe.l1 is not None:
+        grads = L1(recipe.l1).add_to(grads, params)
+    if recipe.l2 is not None:
+        grads = L2(recipe.l2).add_to(grads, params)
+    # schedules once, not again in every alternative of an optimizer
     optimizer = recipe.optimizer.at(member.step)
-    updates, state = optimizer.update(grads, member.state, params)
-    params = jax.tree.map(jnp.add, params, updates)
+    updates, state = optimizer.update(
+        member.packing.pack(grads), member.state, member.params
+    )
     member = eqx.tree_at(
-        lambda m: (m.network, m.state, m.step),
+        lambda m: (m.params, m.state, m.step),
         member,
-        (eqx.combine(params, rest), state, member.step + 1),
+        (jax.tree.map(jnp.add, member.params, updates), state, member.step + 1),
     )
     return member, loss
 
@@ -108,7 +136,8 @@ def next_rows(member: Member, data: Dataset, batch_size: int) -> Int[Array, " b"
     """
     size = data.train_size[member.split]
     begin = member.step * batch_size
-    epoch, begin = begin // size, begin % size
+    # neither is negative: the plain instructions, not Python's rules for signs
+    epoch, begin = jax.lax.div(begin, size), jax.lax.rem(begin, size)
     position = begin + jnp.arange(batch_size, dtype=jnp.int32)
     over = position >= size
     seeds = mix(member.seed + mix(jnp.stack([epoch, epoch + 1]).astype(jnp.uint32)))
@@ -183,10 +212,9 @@ def remember(
     member: Member, stop: Stop, value: Float[Array, ""], outputs: Float[Array, "nv c"]
 ) -> Member:
     """The member after a judgement of `value`."""
-    params, _ = partition(member.network)
     better = value < member.best_loss
     kept = (member.best_params, member.best_outputs, member.best_loss, member.best_step)
-    new = (params, outputs, value, member.step)
+    new = (member.params, outputs, value, member.step)
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
     status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)

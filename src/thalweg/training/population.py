@@ -20,10 +20,11 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
 from thalweg.core.errors import InvalidInput
+from thalweg.core.packing import Packing, Vectors
 from thalweg.losses import AbstractLoss
 from thalweg.training.candidate import Candidate, is_structure
 from thalweg.training.dataset import Dataset
-from thalweg.training.member import CONVERGED, Member, build, train_round
+from thalweg.training.member import CONVERGED, Member, build, for_vectors, train_round
 
 ROUNDS = 32  # the most rounds that a member trains in one call
 PLACED = 8  # members that move in at a time with a history
@@ -84,23 +85,25 @@ class Program:
         member = eqx.filter_eval_shape(
             build_one, self.example, np.int32(0), np.uint32(0)
         )
-        self.member_shape, self._rest = eqx.partition(member, _is_shape)
+        arrays, self._rest = eqx.partition(member, _is_shape)
+        self._packing = Packing.of(arrays)  # of a member
+        self._params = member.packing  # of its parameters
         self._compiled: Any = None
 
     @property
     def member_bytes(self) -> int:
         """Memory that one place takes."""
-        leaves = jax.tree.leaves(self.member_shape)
-        return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+        sizes = self._packing.sizes.items()
+        return sum(size * np.dtype(dtype).itemsize for dtype, size in sizes)
 
     def compile(self, task: Task) -> None:
         """Trace and compile, or take the program from the persistent cache."""
         begin = time.perf_counter()
         sharded, everywhere = self._shardings()
 
-        def per_place(leaf: Any) -> jax.ShapeDtypeStruct:
-            shape = (self.capacity, *np.shape(leaf))
-            return jax.ShapeDtypeStruct(shape, jnp.result_type(leaf), sharding=sharded)
+        def per_place(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+            shape = (self.capacity, *shape)
+            return jax.ShapeDtypeStruct(shape, dtype, sharding=sharded)
 
         def whole(leaf: Any) -> jax.ShapeDtypeStruct:
             dtype = jnp.result_type(leaf)
@@ -109,17 +112,17 @@ class Program:
         def places(dtype: Any, size: int) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((size,), dtype, sharding=sharded)
 
-        p, devices = self.capacity, self.mesh.size
+        p, devices, sizes = self.capacity, self.mesh.size, self._packing.sizes
         i32, u32 = jnp.int32, jnp.uint32
         arrivals = Arrivals(
-            jax.tree.map(per_place, self.example),
+            jax.tree.map(lambda leaf: per_place(leaf.shape, leaf.dtype), self.example),
             places(i32, p),
             places(u32, p),
             places(i32, p),
         )
         visit = Visit(places(i32, p), *(places(i32, devices) for _ in range(3)))
         lowered = jax.jit(self._segment(), donate_argnums=0).lower(
-            jax.tree.map(per_place, self.member_shape),
+            {name: per_place((size,), name) for name, size in sizes.items()},
             jax.tree.map(whole, (task.data, task.inputs)),
             arrivals,
             visit,
@@ -127,24 +130,21 @@ class Program:
         self._compiled = lowered.compile()
         self.compile_seconds = time.perf_counter() - begin
 
-    def empty(self) -> PyTree:
-        """A population in which nobody lives yet."""
-        sharded, _ = self._shardings()
-
-        def zeros(leaf: Any) -> Array:
-            return jax.device_put(
-                np.zeros((self.capacity, *leaf.shape), leaf.dtype), sharded
-            )
-
-        return jax.tree.map(zeros, self.member_shape)
+    def empty(self) -> Vectors:
+        """A population in which nobody lives yet: members packed, one in each row."""
+        zeros = {
+            name: np.zeros((self.capacity, size), name)
+            for name, size in self._packing.sizes.items()
+        }
+        return jax.device_put(zeros, self._shardings()[0])
 
     def put(self, data: PyTree) -> PyTree:
         """Operands that all devices share, where the program wants them."""
         return jax.device_put(data, self._shardings()[1])
 
     def run(
-        self, population: PyTree, shared: PyTree, arrivals: Arrivals, visit: Visit
-    ) -> tuple[PyTree, Float[Array, "p t k"]]:
+        self, population: Vectors, shared: PyTree, arrivals: Arrivals, visit: Visit
+    ) -> tuple[Vectors, Float[Array, "p t k"]]:
         """The population after the visit, and the rounds' curves (NaN: no round).
 
         Consumes `population`. Returns before the work is done.
@@ -156,7 +156,7 @@ class Program:
         arrivals, visit = jax.device_put((arrivals, visit), sharded)
         return self._compiled(population, shared, arrivals, visit)
 
-    def place(self, population: PyTree, members: dict[int, PyTree]) -> PyTree:
+    def place(self, population: Vectors, members: dict[int, PyTree]) -> Vectors:
         """The population with members (their arrays) put where they are named.
 
         Consumes `population`. A few at a time, so that one program serves any number.
@@ -165,11 +165,15 @@ class Program:
             some = list(members.items())[begin : begin + PLACED]
             index = np.full(PLACED, self.capacity, np.int32)  # out of range: dropped
             index[: len(some)] = [place for place, _ in some]
-            arrays = [arrays for _, arrays in some]
-            arrays += [arrays[0]] * (PLACED - len(some))
-            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *arrays)
+            rows = [self._packing.pack(arrays) for _, arrays in some]
+            rows += [rows[0]] * (PLACED - len(some))
+            stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
             population = _place(population, index, stacked)
         return jax.device_put(population, self._shardings()[0])
+
+    def members(self, population: Vectors) -> PyTree:
+        """The arrays of one packed member, or of several along leading axes."""
+        return self._packing.unpack(population)
 
     def member(self, arrays: PyTree) -> Member:
         """One member, whole again: `arrays` with what is no array."""
@@ -192,7 +196,7 @@ class Program:
         """The function that is compiled: the loop over a device's members."""
 
         def visit_member(
-            state: PyTree,
+            vectors: Vectors,
             candidate: PyTree,
             split: Any,
             seed: Any,
@@ -201,9 +205,10 @@ class Program:
             shared: PyTree,
             rounds: Any,
             steps: Any,
-        ) -> tuple[PyTree, Float[Array, "t k"]]:
+        ) -> tuple[Vectors, Float[Array, "t k"]]:
             data, inputs = shared
             recipe = self._recipe(candidate)
+            state = self.members(vectors)
 
             def anew() -> PyTree:
                 member = self._build(recipe, data, inputs, split, seed)
@@ -214,11 +219,13 @@ class Program:
                 state = jax.tree.map_with_path(
                     lambda path, a, new: new if is_structure(path) else a, state, anew()
                 )
-            return self._rounds(state, recipe, data, live, rounds, steps)
+            recipe = for_vectors(recipe, self._params)
+            state, curve = self._rounds(state, recipe, data, live, rounds, steps)
+            return self._packing.pack(state), curve
 
         def device(
-            population: PyTree, shared: PyTree, arrivals: Arrivals, visit: Visit
-        ) -> tuple[PyTree, Float[Array, "p t k"]]:
+            population: Vectors, shared: PyTree, arrivals: Arrivals, visit: Visit
+        ) -> tuple[Vectors, Float[Array, "p t k"]]:
             places = visit.order.shape[0]
             count, rounds, steps = visit.count[0], visit.rounds[0], visit.steps[0]
             curves = jnp.full((places, ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
@@ -309,7 +316,7 @@ class Program:
 
 
 @partial(jax.jit, donate_argnums=0)
-def _place(population: PyTree, index: Array, members: PyTree) -> PyTree:
+def _place(population: Vectors, index: Array, members: Vectors) -> Vectors:
     return jax.tree.map(
         lambda leaf, new: leaf.at[index].set(new, mode="drop"), population, members
     )
