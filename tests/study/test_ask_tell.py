@@ -200,6 +200,51 @@ def test_a_journal_continues_the_study_exactly(name):
     assert again.ask(3) == straight.ask(3)
 
 
+@pytest.mark.parametrize("name", ["gp", "hyperband"])
+def test_a_database_continues_the_study_exactly(name, tmp_path):
+    def f(config, budget=1.0):
+        return RECIPE.loss(config) / budget
+
+    def work(study):
+        configs = study.ask(4)
+        study.tell(
+            configs[:3], [f(c, c.budget) for c in configs[:3]], seconds=[1.0] * 3
+        )
+
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    straight = tw.Study(RECIPE.space, proposer=name, seed=4)
+    for _ in range(3):
+        work(straight)
+        work(tw.Study(RECIPE.space, proposer=name, seed=4, storage=url))
+    again = tw.Study(RECIPE.space, proposer=name, seed=4, storage=url)
+    assert again.trials == straight.trials
+    assert again.pending == straight.pending
+    assert again.ask(3) == straight.ask(3)
+
+
+def test_a_database_holds_several_studies_by_name(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    for name, seed in (("a", 0), ("b", 1)):
+        tw.Study(LINE, proposer="random", seed=seed, storage=url, name=name).ask(
+            1 + seed
+        )
+    assert len(tw.Study(LINE, proposer="random", storage=url, name="a").pending) == 1
+    with pytest.raises(StoreError, match="another seed"):
+        tw.Study(LINE, proposer="random", storage=url, name="b")
+
+
+def test_two_processes_can_t_write_one_study(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    first = tw.Study(LINE, proposer="random", storage=url)
+    second = tw.Study(LINE, proposer="random", storage=url)
+    config = first.ask(1)
+    with pytest.raises(StoreError, match=r"2 events where this one knew 1\. Open"):
+        second.ask(1)
+    assert second.pending == []
+    first.tell(config, [1.0])
+    assert len(tw.Study(LINE, proposer="random", storage=url).trials) == 1
+
+
 def test_a_journal_of_failures_and_nan_is_plain_json():
     journal = Memory()
     study = tw.Study(LINE, proposer="random", storage=journal)

@@ -69,6 +69,11 @@ def events(connection: sa.Connection, study: int, kind: str | None) -> list[Even
     ]
 
 
+def event_count(connection: sa.Connection, study: int) -> int:
+    count = sa.select(sa.func.count()).select_from(schema.event)
+    return connection.execute(count.where(schema.event.c.study == study)).scalar_one()
+
+
 def weights(
     connection: sa.Connection, study: int, numbers: Sequence[int] | None = None
 ) -> set[str]:

@@ -167,9 +167,15 @@ class Store:
         if self.rundir:
             self.rundir.delete_weights(unnamed)
 
-    def log(self, *events: EventRow) -> None:
-        """Record events that belong to no round: loading, the final refit …"""
+    def log(self, *events: EventRow, after: int | None = None) -> None:
+        """Record events that belong to no round: loading, the final refit …
+
+        With `after`: only if the study has that many events so far; a StoreError if
+        another process has added to them.
+        """
         with self._writing() as connection:
+            if after is not None:
+                self._require_events(connection, after)
             writing.insert_events(connection, self._id, events)
 
     def update(
@@ -231,6 +237,15 @@ class Store:
             )
         with explained(self.place), self._engine.begin() as connection:
             yield connection
+
+    def _require_events(self, connection: sa.Connection, count: int) -> None:
+        writing.lock(connection, self._id)
+        found = reading.event_count(connection, self._id)
+        if found != count:
+            raise StoreError(
+                f"One process at a time continues a study, but that in {self.place} "
+                f"has {found} events where this one knew {count}. Open it again."
+            )
 
     def _require_weights(self, trials: Iterable[TrialRow]) -> None:
         for row in trials:

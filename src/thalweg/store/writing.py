@@ -26,6 +26,16 @@ def insert_study(connection: sa.Connection, row: StudyRow) -> None:
     connection.execute(sa.insert(schema.study), values | {"schema": schema.SCHEMA})
 
 
+def lock(connection: sa.Connection, study: int) -> None:
+    """Nobody else writes to the study until the transaction ends.
+
+    It is a write, which locks the row: SQLite can't turn a reading transaction into a
+    writing one while others write.
+    """
+    mine = schema.study.c.id == study
+    connection.execute(sa.update(schema.study).where(mine).values(id=study))
+
+
 def update_study(
     connection: sa.Connection,
     study: int,
@@ -35,9 +45,7 @@ def update_study(
 ) -> None:
     """Another status; further settings beside those that are there."""
     mine = schema.study.c.id == study
-    # a write first: it locks the row, and SQLite can't turn a reading transaction
-    # into a writing one while others write
-    connection.execute(sa.update(schema.study).where(mine).values(id=study))
+    lock(connection, study)
     row = reading.study_row(connection, study)
     values = {
         "status": row.status if status is None else status,

@@ -2,15 +2,15 @@
 
 Nothing here trains networks. A study is a log of two kinds of events, configurations
 asked for and outcomes told; its state follows from the log, so whatever keeps the log
-(`Journal`) can continue the study exactly where it was.
+(`journal.py`) can continue the study exactly where it was.
 """
 
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,22 +18,10 @@ from thalweg.core.errors import InvalidInput, SearchError, StoreError
 from thalweg.core.typing import Config
 from thalweg.proposers import PROPOSERS, AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
+from thalweg.study.journal import Journal, as_journal
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@runtime_checkable
-class Journal(Protocol):
-    """What a study's `storage` must be able to do."""
-
-    def append(self, record: dict[str, Any]) -> None:
-        """Keeps one JSON-able event, durably, after those before."""
-        ...
-
-    def records(self) -> Iterable[dict[str, Any]]:
-        """All events, in order."""
-        ...
 
 
 class Suggestion(dict[str, Any]):
@@ -82,6 +70,10 @@ class Study:
 
     or `study.optimize(f, n_trials=100)`. To maximise, tell the negative. The same seed,
     asks and losses give the same configurations.
+
+    **storage**: a database URL ("sqlite:///study.db", PostgreSQL), or a `Journal`. What
+    it holds already is gone through first, so that the study continues exactly where
+    it was. **name**: of the study in its database.
     """
 
     def __init__(
@@ -90,7 +82,8 @@ class Study:
         *,
         proposer: str | AbstractProposer[Any] = "gp",
         seed: int = 0,
-        storage: Journal | None = None,
+        storage: str | Journal | None = None,
+        name: str = "study",
     ):
         import jax.random as jr
 
@@ -105,7 +98,7 @@ class Study:
         self._next = 0  # trial number
         self._pending: list[_Pending] = []
         self._trials: list[Trial] = []
-        self._journal = _checked(storage)
+        self._journal = as_journal(storage, name=name, seed=seed)
         self._open()
 
     @property
@@ -381,15 +374,6 @@ class Study:
             f"<Study: {len(self._trials)} evaluations by {name} over {self.space.dim} "
             f"dimensions, {len(self._pending)} pending>"
         )
-
-
-def _checked(storage: Any) -> Journal | None:
-    if storage is None or isinstance(storage, Journal):
-        return storage
-    raise InvalidInput(
-        "`storage` must be None or an object with `append(record)` and `records()`, "
-        f"but got {storage!r}."
-    )
 
 
 def _loss(value: Any) -> float:
