@@ -67,6 +67,15 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         del loss
         return state
 
+    def solution(self, params: Params, state: State) -> Params:
+        """The parameters to predict with: `params`, unless the rule keeps better ones.
+
+        Schedule-free methods and averages take gradients at one point and recommend
+        another. What a training judges and keeps is the solution.
+        """
+        del state
+        return params
+
     def on_vectors(self, packing: Packing) -> "AbstractOptimizer[Any] | None":
         """The same rule for parameters packed so; None if it needs their shapes."""
         del packing
@@ -97,7 +106,7 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
                 )
 
 
-def _nested(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:
+def wrapped(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:
     """The fields of a wrapper that hold optimizers."""
 
     def holds(value: Any) -> bool:
@@ -109,11 +118,15 @@ def _nested(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:
     return {n: getattr(optimizer, n) for n in fields if holds(getattr(optimizer, n))}
 
 
+def nested(optimizer: AbstractOptimizer[Any]) -> list[AbstractOptimizer[Any]]:
+    """The optimizers that a wrapper holds."""
+    return jax.tree.leaves(wrapped(optimizer), is_leaf=_is_optimizer)
+
+
 def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:
     """The names of the hyper-parameters of an optimizer, or of those it wraps."""
-    nested = _nested(optimizer)
-    if nested:
-        inner = jax.tree.leaves(nested, is_leaf=_is_optimizer)
+    inner = nested(optimizer)
+    if inner:
         return set().union(*map(hyper_parameters, inner))
     fields = optimizer.__dataclass_fields__.values()
     return {field.name for field in fields if field.metadata.get("hyper")}
@@ -132,14 +145,14 @@ def scaled(optimizer: O, factors: Mapping[str, Any]) -> O:
         if name not in known:
             kind = f"hyper-parameter of {type(optimizer).__name__}"
             raise unknown_name(kind, name, sorted(known))
-    nested = _nested(optimizer)
-    if nested:
+    inside = wrapped(optimizer)
+    if inside:
 
         def inner(o: AbstractOptimizer[Any]) -> AbstractOptimizer[Any]:
             own = hyper_parameters(o)
             return scaled(o, {n: f for n, f in factors.items() if n in own})
 
-        new = jax.tree.map(inner, nested, is_leaf=_is_optimizer)
+        new = jax.tree.map(inner, inside, is_leaf=_is_optimizer)
     else:
         new = {n: _times(getattr(optimizer, n), f) for n, f in factors.items()}
     names = list(new)

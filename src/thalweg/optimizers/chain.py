@@ -36,6 +36,9 @@ class Chain(AbstractOptimizer[ChainState]):
         updates, inner = self.optimizer.update(grads, state.inner, params)
         return updates, ChainState(state.count + 1, inner)
 
+    def solution(self, params: Params, state: ChainState) -> Params:
+        return self.optimizer.solution(params, state.inner)
+
     def on_vectors(self, packing: Packing) -> "Chain | None":
         inner = self.optimizer.on_vectors(packing)
         if inner is None or not all(t.ignores_shapes for t in self.transforms):

@@ -101,6 +101,10 @@ class Groups(AbstractOptimizer[tuple[Any, ...]]):
             for optimizer, s in zip(self._optimizers(), state, strict=True)
         )
 
+    def solution(self, params: Params, state: tuple[Any, ...]) -> Params:
+        parts = zip(self._optimizers(), self._split(params, params), state, strict=True)
+        return eqx.combine(*(o.solution(part, s) for o, part, s in parts))
+
     def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
         """Factors become vectors, where they are numbers and only ever meet entries."""
         inner = self.optimizer.on_vectors(packing)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.core.variant import Layout
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, nested
 from thalweg.optimizers.leafwise import each
 from thalweg.schedules.one_of import check_index
 
@@ -66,6 +66,16 @@ class OneOf(AbstractOptimizer[OneOfState]):
         updates, slots = _update(self.alternatives, self._which, grads, state, params)
         return updates, OneOfState(slots, state.layout)
 
+    def solution(self, params: Params, state: OneOfState) -> Params:
+        if not any(map(_recommends, self.alternatives)):
+            return params  # nothing to choose from, so nothing to compile
+
+        def run(which: int) -> Params:
+            inner = state.layout.read(which, state.slots)
+            return self.alternatives[which].solution(params, inner)
+
+        return self._switch(run)
+
     def on_vectors(self, packing: Packing) -> "OneOf | None":
         inner = [optimizer.on_vectors(packing) for optimizer in self.alternatives]
         if any(optimizer is None for optimizer in inner):
@@ -92,6 +102,13 @@ class OneOf(AbstractOptimizer[OneOfState]):
             for which in range(len(self.alternatives))
         ]
         return jax.lax.switch(self.index, branches)
+
+
+def _recommends(optimizer: AbstractOptimizer[Any]) -> bool:
+    """Whether the rule has a solution of its own."""
+    inner = nested(optimizer)
+    own = type(optimizer).solution is not AbstractOptimizer.solution
+    return any(map(_recommends, inner)) if inner else own
 
 
 @eqx.filter_custom_jvp

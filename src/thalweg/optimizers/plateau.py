@@ -59,6 +59,9 @@ class ReduceOnPlateau(AbstractOptimizer[PlateauState]):
         updates, inner = optimizer.update(grads, state.inner, params)
         return updates, eqx.tree_at(lambda s: s.inner, state, inner)
 
+    def solution(self, params: Params, state: PlateauState) -> Params:
+        return self.optimizer.solution(params, state.inner)
+
     def on_vectors(self, packing: Packing) -> "ReduceOnPlateau | None":
         inner = self.optimizer.on_vectors(packing)
         return (

@@ -41,6 +41,9 @@ class SkipNonFinite(AbstractOptimizer[SkipState]):
         inner = jax.tree.map(lambda n, o: jnp.where(finite, n, o), inner, state.inner)
         return updates, SkipState(state.skipped + ~finite, inner)
 
+    def solution(self, params: Params, state: SkipState) -> Params:
+        return self.optimizer.solution(params, state.inner)
+
     def on_vectors(self, packing: Packing) -> "SkipNonFinite | None":
         inner = self.optimizer.on_vectors(packing)
         return (

@@ -29,6 +29,10 @@ class Unpacking(AbstractOptimizer[Any]):
         updates, state = self.optimizer.update(unpack(grads), state, unpack(params))
         return self.packing.pack(updates), state
 
+    def solution(self, params: Vectors, state: Any) -> Vectors:
+        found = self.optimizer.solution(self.packing.unpack(params), state)
+        return self.packing.pack(found)
+
     def observe(self, state: Any, loss: Float[Array, ""]) -> Any:
         return self.optimizer.observe(state, loss)
 

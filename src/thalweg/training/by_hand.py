@@ -22,7 +22,7 @@ from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset
 from thalweg.training.engine import Engine
 from thalweg.training.foreign import as_description
-from thalweg.training.member import outputs_of
+from thalweg.training.member import outputs_of, solved
 from thalweg.training.population import CURVE, Task
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def train(
     trained = end.network
     if not keep_best and end.state is not None:
         _, rest = eqx.partition(end.network, eqx.is_array_like)
-        trained = eqx.combine(end.state.network, rest)
+        trained = eqx.combine(solved(end.state, candidate), rest)
     kept = end.step if keep_best else end.steps
     model = Model(trained, judge, problem.task, chosen, end.status, kept)
     return model, _history(end, length / batch_size)

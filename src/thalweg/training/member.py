@@ -95,6 +95,13 @@ def for_vectors(recipe: Candidate, packing: Packing) -> Candidate:
     )
 
 
+def solved(member: Member, recipe: Candidate) -> Any:
+    """The network that the optimizer recommends now."""
+    optimizer = on_vectors(recipe.optimizer, member.packing)
+    solution = optimizer.solution(member.params, member.state)
+    return eqx.combine(member.packing.unpack(solution), member.rest)
+
+
 def step(
     member: Member, recipe: Candidate, data: Dataset
 ) -> tuple[Member, Float[Array, ""]]:
@@ -196,7 +203,9 @@ def judge(
     """
     rows = data.validation_rows[member.split]
     x, y, _ = data.batch(member.split, rows)
-    outputs = outputs_of(member.network, judge_loss, x)
+    solution = recipe.optimizer.solution(member.params, member.state)
+    network = eqx.combine(member.packing.unpack(solution), member.rest)
+    outputs = outputs_of(network, judge_loss, x)
     use = rows_in_use(data.validation_size[member.split], rows.shape[0])
     losses = jnp.where(use > 0, judge_loss(outputs, y), 0.0)
     mean = jnp.sum(losses) / jnp.maximum(jnp.sum(use), 1.0)
@@ -205,16 +214,20 @@ def judge(
     value = jnp.where(jnp.isfinite(train_loss), value, jnp.nan)
     state = recipe.optimizer.observe(member.state, value)
     member = eqx.tree_at(lambda m: m.state, member, state)
-    return remember(member, recipe.stop, value, outputs), value
+    return remember(member, recipe.stop, value, outputs, solution), value
 
 
 def remember(
-    member: Member, stop: Stop, value: Float[Array, ""], outputs: Float[Array, "nv c"]
+    member: Member,
+    stop: Stop,
+    value: Float[Array, ""],
+    outputs: Float[Array, "nv c"],
+    solution: Vectors,
 ) -> Member:
-    """The member after a judgement of `value`."""
+    """The member after a judgement of its `solution` as worth `value`."""
     better = value < member.best_loss
     kept = (member.best_params, member.best_outputs, member.best_loss, member.best_step)
-    new = (member.params, outputs, value, member.step)
+    new = (solution, outputs, value, member.step)
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
     status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)
