@@ -43,9 +43,10 @@ def run(recipes: list[Recipe], *, lanes: int) -> Run:
         start=[_config(recipe) for recipe in recipes],
         proposer="random",
         trials=len(recipes),
-        batch=64,
+        batch=len(recipes),
         epochs=EPOCHS,
         batch_size=BATCH,
+        judge_every=EPOCHS * len(X) // BATCH,  # once, at the end, as the others
     )
     trials = result.search.trials.values()
     return Run([], [t.score.value if t.score else np.nan for t in trials])

@@ -54,6 +54,11 @@ class Packing:
         return {slot.dtype: slot.end for slot in self.slots}  # the last one's end
 
     @property
+    def places(self) -> PyTree:
+        """The tree with slots in the place of arrays."""
+        return jax.tree.unflatten(self.treedef, list(self.slots))
+
+    @property
     def shapes(self) -> PyTree:
         """The tree with shapes in the place of arrays."""
         leaves = [jax.ShapeDtypeStruct(s.shape, s.dtype) for s in self.slots]

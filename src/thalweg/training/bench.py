@@ -126,7 +126,8 @@ class Bench:
         rounds, count = FIRST_VISIT, program.width
         if self.step_seconds is not None:
             block = self.step_seconds * steps * program.width  # one round of a block
-            rounds = int(np.clip(seconds / block, 1, ROUNDS))
+            longest = min(ROUNDS, self._rounds_left(steps))
+            rounds = int(np.clip(seconds / block, 1, longest))
             count = int(np.clip(seconds / (rounds * block), 1, places)) * program.width
         count = min(count, places)
         turns: list[list[int]] = [[] for _ in range(devices)]
@@ -156,6 +157,13 @@ class Bench:
             rounds=np.full(devices, rounds, np.int32),
             steps=np.full(devices, steps, np.int32),
         )
+
+    def _rounds_left(self, steps: int) -> int:
+        """The most rounds that anybody here has before them."""
+        here = [(seat.job, seat.steps) for seat in self.seats.values()]
+        next_in = [(job, 0) for job in self.waiting]
+        left = [int(job.candidate.stop.steps) - taken for job, taken in here + next_in]
+        return max(1, -(-max(left, default=1) // steps))
 
     def _move_in(self, newcomers: list[tuple[int, Job]]) -> None:
         if self._candidates is None:
@@ -190,8 +198,7 @@ class Bench:
         self, curves: Float[np.ndarray, "p t k"], begin: float
     ) -> tuple[list[Finished], int, float]:
         """Read the segment's results; waits until the devices are done."""
-        everyone = self.program.members(jax.tree.map(local, self._population))
-        status, reached = everyone.status, everyone.step
+        status, reached = self.program.progress(self._population)
         seconds = time.perf_counter() - begin
         taken = {}
         for place, seat in self.seats.items():

@@ -175,6 +175,15 @@ class Program:
         """The arrays of one packed member, or of several along leading axes."""
         return self._packing.unpack(population)
 
+    def progress(self, population: Vectors) -> tuple[np.ndarray, np.ndarray]:
+        """Status and steps of whoever lives at each place; nothing else is copied."""
+        slots = self._packing.places
+        status, step = (
+            local(population[slot.dtype])[:, slot.begin]
+            for slot in (slots.status, slots.step)
+        )
+        return status, step
+
     def member(self, arrays: PyTree) -> Member:
         """One member, whole again: `arrays` with what is no array."""
         return eqx.combine(arrays, self._rest)
