@@ -1,7 +1,8 @@
-"""Record what PyTorch, optax and Keras do, as numbers that the tests compare with.
+"""Record what other libraries do, as numbers that the tests compare with.
 
     python -m venv oracles
-    oracles/bin/pip install torch==2.13.0 optax==0.2.8 keras==3.15.1
+    oracles/bin/pip install torch==2.13.0 optax==0.2.8 keras==3.15.1 schedulefree==1.4.1
+    oracles/bin/pip install prodigyopt==1.1.2 pytorch_optimizer==4.1.0
     oracles/bin/python scripts/record_trajectories.py tests
 
 Every case runs 60 steps in double precision on the same gradients, ordinary and hostile
@@ -12,9 +13,10 @@ and its settings, so that the tests are a loop over the files.
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -24,6 +26,9 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import optax
+import prodigyopt
+import pytorch_optimizer
+import schedulefree
 import torch
 
 jax.config.update("jax_enable_x64", True)
@@ -70,29 +75,101 @@ def join(leaves: Any) -> list[float]:
     return [float(f"{x:.15g}") for x in numbers]
 
 
-START = split(np.array([1.0, -2.0, 0.5, 3.0, -0.25, 1.5, -1.0]))
+class Problem(NamedTuple):
+    """Where to start, and the gradient of each step."""
+
+    start: Leaves
+    gradients: list[Leaves]
+
+    def shared(self) -> dict[str, Any]:
+        return {
+            "shapes": [leaf.shape for leaf in self.start],
+            "horizon": HORIZON,
+            "start": join(self.start),
+            "gradients": [join(leaves) for leaves in self.gradients],
+        }
 
 
-def by_torch(make: Callable[..., torch.optim.Optimizer], peak: float, falls: bool):
-    params = [torch.tensor(x, dtype=torch.float64) for x in START]
+HOSTILE = Problem(split(np.array([1.0, -2.0, 0.5, 3.0, -0.25, 1.5, -1.0])), gradients())
+
+
+def matrices() -> Problem:
+    """Kernels `[inputs, outputs]`; gradients drift, some are of rank 1, some tiny."""
+    random = np.random.default_rng(1)
+
+    def draw(scale: float = 1.0) -> Leaves:
+        return [
+            np.round(random.normal(size=shape), 3) * scale
+            for shape in [(3, 5), (5, 2), (4, 4)]
+        ]
+
+    start, drift, steps = draw(), draw(), []
+    for step in range(50):
+        leaves = [x + d for x, d in zip(draw(), drift, strict=True)]
+        if step % 10 == 4:
+            leaves = [np.outer(x[:, 0], x[0]) for x in leaves]
+        if step % 10 == 7:
+            leaves = draw(1e-6)
+        steps.append([np.round(x, 10) for x in leaves])
+    return Problem(start, steps)
+
+
+MATRICES = matrices()
+
+
+def by_torch(
+    make: Callable[..., torch.optim.Optimizer],
+    peak: float,
+    falls: bool,
+    problem: Problem = HOSTILE,
+) -> Iterator[list[float]]:
+    params = [tensor(x) for x in problem.start]
     optimizer = make(params, lr=peak)
-    for step, grads in enumerate(gradients()):
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+    for step, grads in enumerate(problem.gradients):
         for group in optimizer.param_groups:
             group["lr"] = rate(peak, step) if falls else peak
         for p, g in zip(params, grads, strict=True):
             p.grad = torch.tensor(g, dtype=torch.float64)
         optimizer.step()
-        yield join(p.numpy() for p in params)
+        yield join(p.detach().numpy() for p in params)
+
+
+def by_torch_transposed(
+    make: Callable[..., torch.optim.Optimizer],
+    peak: float,
+    falls: bool,
+    problem: Problem,
+) -> Iterator[list[float]]:
+    """Kernels as PyTorch has them, `[outputs, inputs]`, and nothing in bfloat16."""
+    turned = Problem(
+        [x.T for x in problem.start],
+        [[np.ascontiguousarray(g.T) for g in grads] for grads in problem.gradients],
+    )
+    half, torch.Tensor.bfloat16 = torch.Tensor.bfloat16, torch.Tensor.clone
+    for row in by_torch(make, peak, falls, turned):
+        ends = np.cumsum([x.size for x in turned.start])[:-1]
+        parts = zip(np.split(np.array(row), ends), turned.start, strict=True)
+        yield join(part.reshape(x.shape).T for part, x in parts)
+    torch.Tensor.bfloat16 = half
+
+
+def tensor(x: np.ndarray) -> torch.Tensor:
+    return torch.tensor(x, dtype=torch.float64, requires_grad=True)
 
 
 def by_optax(
-    make: Callable[..., optax.GradientTransformation], peak: float, falls: bool
-):
+    make: Callable[..., optax.GradientTransformation],
+    peak: float,
+    falls: bool,
+    problem: Problem = HOSTILE,
+) -> Iterator[list[float]]:
     assert falls
-    params = [jnp.asarray(x) for x in START]
+    params = [jnp.asarray(x) for x in problem.start]
     optimizer = make(lambda step: rate(peak, jnp.asarray(step, float)))
     state, update = optimizer.init(params), jax.jit(optimizer.update)
-    for grads in gradients():
+    for grads in problem.gradients:
         updates, state = update([jnp.asarray(g) for g in grads], state, params)
         params = optax.apply_updates(params, updates)
         yield join(params)
@@ -100,10 +177,10 @@ def by_optax(
 
 def by_keras(make: Callable[..., keras.optimizers.Optimizer], peak: float, falls: bool):
     assert falls
-    params = [keras.Variable(x, dtype="float64") for x in START]
+    params = [keras.Variable(x, dtype="float64") for x in HOSTILE.start]
     optimizer = make(learning_rate=peak)
     optimizer.build(params)
-    for step, grads in enumerate(gradients()):
+    for step, grads in enumerate(HOSTILE.gradients):
         optimizer.learning_rate = rate(peak, step)
         optimizer.apply([jnp.asarray(g) for g in grads], params)
         yield join(p.numpy() for p in params)
@@ -176,6 +253,27 @@ TORCH = [
         {"weight_decay": 0.1},
         0.1,
     ),
+    (partial(T.Adadelta), "adadelta", {}, 1.0),
+    (
+        partial(T.Adadelta, rho=0.95, eps=1e-3, weight_decay=0.1),
+        "adadelta",
+        {"b2": 0.95, "eps": 1e-3, "l2": 0.1},
+        0.5,
+    ),
+    (
+        partial(T.RAdam, weight_decay=0.1),
+        "radam",
+        {"l2": 0.1, "epsilon_hat": True},
+        0.1,
+    ),
+    (
+        partial(
+            T.RAdam, betas=(0.8, 0.9), weight_decay=0.1, decoupled_weight_decay=True
+        ),
+        "radam",
+        {"b1": 0.8, "b2": 0.9, "weight_decay": 0.1, "epsilon_hat": True},
+        0.1,
+    ),
 ]
 OPTAX = [
     (partial(optax.sgd, momentum=0.9), "momentum", {}, 0.1),
@@ -207,6 +305,35 @@ OPTAX = [
         partial(optax.adamw, nesterov=True, weight_decay=0.1),
         "nadamw",
         {"weight_decay": 0.1, "momentum_decay": "inf"},
+        0.1,
+    ),
+    (partial(optax.adadelta), "adadelta", {}, 1.0),
+    (partial(optax.radam), "radam", {}, 0.1),
+    (partial(optax.lion, weight_decay=0.1), "lion", {"weight_decay": 0.1}, 0.1),
+    (partial(optax.lamb, weight_decay=0.1), "lamb", {"weight_decay": 0.1}, 0.1),
+    (partial(optax.adafactor), "adafactor", {}, 0.1),
+    (
+        partial(
+            optax.adafactor,
+            min_dim_size_to_factor=1,
+            multiply_by_parameter_scale=False,
+            clipping_threshold=0.5,
+            weight_decay_rate=0.01,
+        ),
+        "adafactor",
+        {
+            "smallest_factored": 1,
+            "relative": False,
+            "clip": 0.5,
+            "weight_decay": 0.01,
+            "independent": True,
+        },
+        0.1,
+    ),
+    (
+        partial(optax.contrib.ademamix, weight_decay=0.1),
+        "ademamix",
+        {"weight_decay": 0.1},
         0.1,
     ),
 ]
@@ -251,11 +378,109 @@ KERAS = [
         {"eps": 1e-7, "weight_decay": 0.1, "momentum_decay": 1.0},
         0.1,
     ),
+    (
+        partial(K.Adadelta),
+        "adadelta",
+        {"b2": 0.95, "eps": 1e-7},
+        0.1,
+    ),
+    (partial(K.Lion, weight_decay=0.1), "lion", {"weight_decay": 0.1}, 0.1),
+    (partial(K.Lamb), "lamb", {"eps": 1e-7}, 0.1),
+]
+SCHEDULE_FREE = [
+    (partial(schedulefree.SGDScheduleFree), "schedule_free_sgd", {}, 0.1),
+    (
+        partial(schedulefree.SGDScheduleFree, momentum=0.8, weight_decay=0.1, r=0.5),
+        "schedule_free_sgd",
+        {"b1": 0.8, "weight_decay": 0.1, "r": 0.5},
+        0.1,
+    ),
+    (partial(schedulefree.AdamWScheduleFree), "schedule_free_adamw", {}, 0.1),
+    (
+        partial(
+            schedulefree.AdamWScheduleFree, betas=(0.8, 0.95), weight_decay=0.1, r=2.0
+        ),
+        "schedule_free_adamw",
+        {"b1": 0.8, "b2": 0.95, "weight_decay": 0.1, "r": 2.0},
+        0.1,
+    ),
+]
+PRODIGY = [
+    (partial(prodigyopt.Prodigy), "prodigy", {}, 1.0),
+    (
+        partial(
+            prodigyopt.Prodigy,
+            weight_decay=0.1,
+            use_bias_correction=True,
+            safeguard_warmup=True,
+            growth_rate=1.5,
+            d0=1e-4,
+            d_coef=0.5,
+        ),
+        "prodigy",
+        {
+            "weight_decay": 0.1,
+            "bias_correction": True,
+            "safeguard_warmup": True,
+            "growth": 1.5,
+            "d0": 1e-4,
+            "d_factor": 0.5,
+        },
+        1.0,
+    ),
+]
+PO = pytorch_optimizer
+for denominator in (PO.MARS.apply_ams_bound, PO.MARS.apply_ams_bound_foreach):
+    denominator.__defaults__ = (0.0,)  # no 1e-15 under the root, which nobody names
+POOL = [
+    (
+        partial(PO.MARS, weight_decay=0.1, optimize_1d=True),
+        "mars",
+        {"weight_decay": 0.1, "first": "scaled", "epsilon_hat": True},
+        0.1,
+    ),
+    (partial(PO.Lion, weight_decay=0.1), "lion", {"weight_decay": 0.1}, 0.1),
+]
+TORCH_MATRICES = [
+    (
+        partial(T.Muon, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        "muon",
+        {"weight_decay": 0.1},
+        0.1,
+    ),
+    (
+        partial(T.Muon, momentum=0.8, nesterov=False, ns_steps=3),
+        "muon",
+        {
+            "momentum": 0.8,
+            "nesterov": False,
+            "rounds": 3,
+            "scale": "original",
+            "weight_decay": 0.1,
+        },
+        0.1,
+    ),
+]
+OPTAX_MATRICES = [
+    (
+        partial(optax.adafactor, min_dim_size_to_factor=1),
+        "adafactor",
+        {"smallest_factored": 1},
+        0.1,
+    )
 ]
 ORACLES = [
     ("torch", torch.__version__.split("+")[0], by_torch, TORCH),
     ("optax", optax.__version__, by_optax, OPTAX),
     ("keras", keras.__version__, by_keras, KERAS),
+    ("schedulefree", version("schedulefree"), by_torch, SCHEDULE_FREE),
+    ("prodigyopt", version("prodigyopt"), by_torch, PRODIGY),
+    ("pytorch_optimizer", version("pytorch_optimizer"), by_torch, POOL),
+]
+ON_MATRICES = [
+    ("torch", ORACLES[0][1], by_torch_transposed, TORCH_MATRICES),
+    ("optax", ORACLES[1][1], by_optax, OPTAX_MATRICES),
+    ("prodigyopt", ORACLES[4][1], by_torch, PRODIGY),
 ]
 
 
@@ -333,27 +558,29 @@ def write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content) + "\n")
 
 
+def recorded(
+    oracle: str, number: str, run: Callable[..., Any], table: list[Any], *problem: Any
+) -> dict[str, Any]:
+    """Every case of one oracle."""
+    cases = []
+    for make, optimizer, settings, peak, *falls in table:
+        case = {
+            "call": make.__doc__,
+            "optimizer": optimizer,
+            "settings": {"learning_rate": peak, **settings},
+            "params": list(run(make, peak, *(falls or [True]), *problem)),
+        }
+        cases.append(case)
+    return {"oracle": oracle, "version": number, "cases": cases}
+
+
 def main(tests: Path) -> None:
     folder = tests / "optimizers" / "trajectories"
-    shared = {
-        "shapes": SHAPES,
-        "horizon": HORIZON,
-        "start": join(START),
-        "gradients": [join(grads) for grads in gradients()],
-    }
-    write(folder / "gradients.json", shared)
-    for oracle, version, run, table in ORACLES:
-        cases = []
-        for make, optimizer, settings, peak, *falls in table:
-            case = {
-                "call": make.__doc__,
-                "optimizer": optimizer,
-                "settings": {"learning_rate": peak, **settings},
-                "params": list(run(make, peak, *(falls or [True]))),
-            }
-            cases.append(case)
-        content = {"oracle": oracle, "version": version, "cases": cases}
-        write(folder / f"{oracle}.json", content)
+    write(folder / "gradients.json", HOSTILE.shared())
+    for entry in ORACLES:
+        write(folder / f"{entry[0]}.json", recorded(*entry))
+    oracles = [recorded(*entry, MATRICES) for entry in ON_MATRICES]
+    write(folder / "matrices.json", MATRICES.shared() | {"oracles": oracles})
     about = {"oracle": "torch", "version": ORACLES[0][1]}
     write(folder / "plateau.json", {**about, "cases": by_torch_plateau()})
     rates = {**about, "rates": by_torch_schedules()}

@@ -21,20 +21,31 @@ from thalweg.schedules import InverseTime, Linear
 FOLDER = Path(__file__).parent / "trajectories"
 SHARED = json.loads((FOLDER / "gradients.json").read_text())
 ORACLES = [
-    json.loads((FOLDER / f"{o}.json").read_text()) for o in ("torch", "optax", "keras")
+    json.loads((FOLDER / f"{name}.json").read_text())
+    for name in (
+        "torch",
+        "optax",
+        "keras",
+        "schedulefree",
+        "prodigyopt",
+        "pytorch_optimizer",
+    )
 ]
+MATRICES = json.loads((FOLDER / "matrices.json").read_text())
 CASES = [
-    pytest.param(case, id=f"{file['oracle']}-{file['version']}-{case['call']}")
-    for file in ORACLES
+    pytest.param(file, case, id=f"{file['oracle']}-{file['version']}-{case['call']}")
+    for file in [*ORACLES, *MATRICES["oracles"]]
     for case in file["cases"]
 ]
+# optax takes Adafactor's decay to the power in single precision
+TOLERANCE = {("optax", "adafactor"): 1e-7}
 
 
-def split(row: Any) -> list[Any]:
-    """Seven numbers as four arrays of 0, 1, 2 and 4 dimensions."""
-    ends = np.cumsum([int(np.prod(shape)) for shape in SHARED["shapes"]])[:-1]
+def split(row: Any, shapes: list[Any] = SHARED["shapes"]) -> list[Any]:
+    """Numbers as arrays; seven as four of 0, 1, 2 and 4 dimensions."""
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parts = np.split(np.asarray(row), ends)
-    return [p.reshape(s) for p, s in zip(parts, SHARED["shapes"], strict=True)]
+    return [p.reshape(s) for p, s in zip(parts, shapes, strict=True)]
 
 
 @eqx.filter_jit
@@ -50,10 +61,11 @@ def trajectory(optimizer, params, grads):
     return jax.lax.scan(step, (params, optimizer.init(params)), grads)[1]
 
 
-def ours(optimizer) -> np.ndarray:
+def ours(optimizer, problem: dict[str, Any] = SHARED) -> np.ndarray:
     """Our trajectory on the recorded gradients, one row per step."""
-    params = [jnp.asarray(x) for x in split(SHARED["start"])]
-    steps = [split(row) for row in SHARED["gradients"]]
+    shapes = problem["shapes"]
+    params = [jnp.asarray(x) for x in split(problem["start"], shapes)]
+    steps = [split(row, shapes) for row in problem["gradients"]]
     grads = [jnp.stack(g) for g in zip(*steps, strict=True)]
     path = trajectory(optimizer, params, grads)
     return np.concatenate([np.asarray(x).reshape(len(steps), -1) for x in path], axis=1)
@@ -78,11 +90,13 @@ def assert_close(got, expected, rtol=1e-12):
     assert (worst <= rtol).all(), f"relative differences per parameter: {worst}"
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_step_is_the_oracles(x64, case):
-    got = ours(build(case["optimizer"], case["settings"]))
+@pytest.mark.parametrize(("file", "case"), CASES)
+def test_every_step_is_the_oracles(x64, file, case):
+    name = case["optimizer"]
+    problem = MATRICES if file in MATRICES["oracles"] else SHARED
+    got = ours(build(name, case["settings"]), problem)
     assert got.dtype == np.float64
-    assert_close(got, case["params"])
+    assert_close(got, case["params"], TOLERANCE.get((file["oracle"], name), 1e-12))
 
 
 # -- the papers' equations, in plain NumPy; a rate of 0.1, no schedule
@@ -176,7 +190,46 @@ def dozat_paper(p, grads, b1=0.9, b2=0.999, eps=1e-8, psi=0.004):
         yield p
 
 
+def lion_paper(p, grads, b1=0.9, b2=0.99, decay=0.1):
+    """Chen et al. 2023, Algorithm 2."""
+    m = np.zeros_like(p)
+    for g in grads:
+        p = p - RATE * (np.sign(b1 * m + (1 - b1) * g) + decay * p)
+        m = b2 * m + (1 - b2) * g
+        yield p
+
+
+def adadelta_paper(p, grads, rho=0.95, eps=1e-6):
+    """Zeiler 2012, Algorithm 1."""
+    square = moved = np.zeros_like(p)
+    for g in grads:
+        square = rho * square + (1 - rho) * g**2
+        step = -np.sqrt(moved + eps) / np.sqrt(square + eps) * g
+        moved = rho * moved + (1 - rho) * step**2
+        p = p + RATE * step
+        yield p
+
+
+def schedule_free_paper(p, grads, beta=0.9, b2=0.999, eps=1e-8, adaptive=True):
+    """Defazio et al. 2024, Algorithm 1: x, y and z all written out."""
+    x = z = p
+    v = np.zeros_like(p)
+    for t, g in enumerate(grads, 1):
+        v = b2 * v + (1 - b2) * g**2
+        z = z - RATE * (g / (np.sqrt(v / (1 - b2**t)) + eps) if adaptive else g)
+        x = (1 - 1 / t) * x + z / t
+        yield (1 - beta) * z + beta * x  # where the next gradient is taken
+
+
 PAPERS = [
+    (lion_paper, "lion", {"weight_decay": 0.1}),
+    (adadelta_paper, "adadelta", {"b2": 0.95}),
+    (schedule_free_paper, "schedule_free_adamw", {}),
+    (
+        lambda p, g: schedule_free_paper(p, g, adaptive=False),
+        "schedule_free_sgd",
+        {},
+    ),
     (adam_paper, "adam", {}),
     (
         lambda p, g: adam_paper(p, g, decay=0.02),
@@ -233,6 +286,14 @@ CONVENTIONS = [
     ("amsgrad", {}, {"correction": "none"}),
     ("adamw", {}, {"independent": True}),
     ("adamw", {}, {"epsilon_hat": True}),
+    ("radam", {}, {"epsilon_hat": True}),
+    ("radam", {"b2": 0.9}, {"b2": 0.9, "threshold": 4.0}),
+    ("radam", {"weight_decay": 0.1}, {"l2": 0.1}),
+    ("adafactor", {}, {"relative": False}),
+    ("adafactor", {"weight_decay": 0.1}, {"weight_decay": 0.1, "independent": True}),
+    ("schedule_free_adamw", {}, {"r": 1.0}),
+    ("mars", {}, {"first": "scaled"}),
+    ("mars", {}, {"epsilon_hat": True}),
     ("nadamw", {}, {"momentum_decay": 1.0}),
     ("nadamw", {}, {"independent": True}),
 ]
@@ -246,3 +307,108 @@ def test_every_convention_matters(x64, name, one, other):
     )
     with pytest.raises(AssertionError, match="relative differences"):
         assert_close(second, first, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("muon", {"nesterov": False}),
+        ("muon", {"scale": "original"}),
+        ("muon", {"scale": "none"}),
+        ("muon", {"rounds": 4}),
+        ("adafactor", {"smallest_factored": 1}),
+        ("prodigy", {"bias_correction": True}),
+        ("prodigy", {"safeguard_warmup": True}),
+        ("prodigy", {"growth": 1.1}),
+        ("prodigy", {"d_factor": 0.5}),
+    ],
+)
+def test_every_convention_matters_on_matrices(x64, name, settings):
+    rate = {"learning_rate": 1.0 if name == "prodigy" else 0.1}
+    first = ours(build(name, rate), MATRICES)
+    second = ours(build(name, rate | settings), MATRICES)
+    with pytest.raises(AssertionError, match="relative differences"):
+        assert_close(second, first, rtol=1e-9)
+
+
+def test_schedule_free_recommends_the_average():
+    """x of the three sequences, while y is what is trained."""
+    optimizer = OPTIMIZERS["schedule_free_sgd"](0.1)
+    y = z = x = jnp.array([1.0, -2.0])
+    state = optimizer.init(y)
+    for t, g in enumerate(jnp.array([[0.5, 1.0], [-1.0, 2.0], [0.3, 0.3]]), 1):
+        updates, state = optimizer.update(g, state, y)
+        y, z = y + updates, z - 0.1 * g
+        x = (1 - 1 / t) * x + z / t
+        np.testing.assert_allclose(optimizer.solution(y, state), x, rtol=1e-6)
+    assert not np.allclose(x, y)
+
+
+# -- matrices
+
+
+def newton_schulz(x):
+    """Jordan et al. 2024: five rounds of a polynomial of degree 5."""
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / np.linalg.norm(x)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.T if tall else x
+
+
+def normuon_paper(p, grads, b1=0.95, b2=0.9, eps=1e-8, decay=0.1):
+    """Li et al. 2025, Algorithm 1, for kernels of `[inputs, outputs]`."""
+    m, v = np.zeros_like(p), np.zeros(p.shape[1])
+    for g in grads:
+        m = b1 * m + (1 - b1) * g
+        o = newton_schulz(m)
+        v = b2 * v + (1 - b2) * np.mean(o**2, axis=0)
+        o = o / (np.sqrt(v) + eps)
+        p = p - RATE * (decay * p + 0.2 * np.sqrt(p.size) / np.linalg.norm(o) * o)
+        yield p
+
+
+def test_every_step_is_normuons(x64):
+    shapes = MATRICES["shapes"]
+    got = ours(OPTIMIZERS["normuon"](RATE, b2=0.9, weight_decay=0.1), MATRICES)
+    steps = [split(row, shapes) for row in MATRICES["gradients"]]
+    paths = [
+        list(normuon_paper(start, [step[i] for step in steps]))
+        for i, start in enumerate(split(MATRICES["start"], shapes))
+    ]
+    rows = zip(*paths, strict=True)
+    expected = [np.concatenate([p.reshape(-1) for p in row]) for row in rows]
+    assert_close(got, expected)
+
+
+@pytest.mark.parametrize("name", ["muon", "normuon"])
+def test_what_is_no_matrix_is_left_to_adamw(name):
+    params = {
+        "kernel": jnp.ones((3, 2)),
+        "bias": jnp.ones(2),
+        "embedding": jnp.ones((4, 2)),
+    }
+    grads = jax.tree.map(
+        lambda p: jnp.arange(p.size, dtype=p.dtype).reshape(p.shape), params
+    )
+    adamw = OPTIMIZERS["adamw"](0.1)
+    for optimizer in (OPTIMIZERS[name](0.1), OPTIMIZERS[name](3.0, rest=adamw)):
+        got, _ = optimizer.update(grads, optimizer.init(params), params)
+        expected, _ = adamw.update(grads, adamw.init(params), params)
+        for leaf in ("bias", "embedding"):
+            np.testing.assert_allclose(got[leaf], expected[leaf], rtol=1e-6)
+        assert not np.allclose(got["kernel"], expected["kernel"])
+
+
+def test_orthogonal_matrices_stay_what_they_are():
+    """Up to the iteration's tolerance: singular values of about 1."""
+    kernel = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 4)))[0]
+    optimizer = OPTIMIZERS["muon"](1.0, momentum=0.0, weight_decay=0.0, scale="none")
+    params = {"kernel": jnp.asarray(kernel)}
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    values = np.linalg.svd(updates["kernel"], compute_uv=False)
+    assert 0.65 < values.min() <= values.max() < 1.25
+    np.testing.assert_allclose(values, values[0], rtol=1e-3)
+    assert np.sum(updates["kernel"] * kernel) < 0

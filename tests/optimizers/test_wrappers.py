@@ -219,6 +219,7 @@ def test_hyper_parameters_are_found_and_scaled_through_wrappers():
     plain = OneOf([SGD(1.0), AdamW(1.0, b2=0.9)], 1)
     optimizer = chain(ClipByNorm(1.0), Groups(ReduceOnPlateau(plain), {}))
     names = {"learning_rate", "l2", "b1", "b2", "eps", "weight_decay"}
+    names |= {"factor", "patience", "threshold", "cooldown", "min_scale"}
     assert hyper_parameters(optimizer) == names
     new = scaled(optimizer, {"learning_rate": 0.5, "weight_decay": 3.0})
     sgd, adamw = new.optimizer.optimizer.optimizer.alternatives

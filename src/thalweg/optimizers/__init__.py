@@ -3,10 +3,13 @@
 from typing import Any
 
 from thalweg.core.registry import Registry
+from thalweg.optimizers.adadelta import Adadelta
+from thalweg.optimizers.adafactor import Adafactor
 from thalweg.optimizers.adagrad import AdaGrad
 from thalweg.optimizers.adam import Adam
 from thalweg.optimizers.adamax import Adamax
 from thalweg.optimizers.adamw import AdamW
+from thalweg.optimizers.ademamix import AdEMAMix
 from thalweg.optimizers.amsgrad import AMSGrad
 from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
 from thalweg.optimizers.chain import Chain, chain
@@ -18,12 +21,21 @@ from thalweg.optimizers.clipping import (
     global_norm,
 )
 from thalweg.optimizers.groups import Groups, decay_only
+from thalweg.optimizers.lamb import LAMB
+from thalweg.optimizers.lion import Lion
+from thalweg.optimizers.mars import MARS
 from thalweg.optimizers.momentum import Momentum
+from thalweg.optimizers.muon import Muon
 from thalweg.optimizers.nadamw import NAdamW
 from thalweg.optimizers.nesterov import Nesterov
+from thalweg.optimizers.normuon import NorMuon
 from thalweg.optimizers.one_of import OneOf
 from thalweg.optimizers.plateau import ReduceOnPlateau
+from thalweg.optimizers.prodigy import Prodigy
+from thalweg.optimizers.radam import RAdam
 from thalweg.optimizers.rmsprop import RMSprop
+from thalweg.optimizers.schedule_free_adamw import ScheduleFreeAdamW
+from thalweg.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from thalweg.optimizers.sgd import SGD
 from thalweg.optimizers.skip_nonfinite import SkipNonFinite
 from thalweg.optimizers.vectors import on_vectors
@@ -41,16 +53,33 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
         "amsgrad": AMSGrad,
         "adamw": AdamW,
         "nadamw": NAdamW,
+        "adadelta": Adadelta,
+        "radam": RAdam,
+        "lion": Lion,
+        "adafactor": Adafactor,
+        "lamb": LAMB,
+        "schedule_free_sgd": ScheduleFreeSGD,
+        "schedule_free_adamw": ScheduleFreeAdamW,
+        "muon": Muon,
+        "normuon": NorMuon,
+        "ademamix": AdEMAMix,
+        "mars": MARS,
+        "prodigy": Prodigy,
     },
 )
 
 __all__ = [
+    "LAMB",
+    "MARS",
     "OPTIMIZERS",
     "SGD",
     "AMSGrad",
     "AbstractOptimizer",
     "AbstractTransform",
+    "AdEMAMix",
     "AdaGrad",
+    "Adadelta",
+    "Adafactor",
     "Adam",
     "AdamW",
     "Adamax",
@@ -59,12 +88,19 @@ __all__ = [
     "ClipByNorm",
     "ClipByValue",
     "Groups",
+    "Lion",
     "Momentum",
+    "Muon",
     "NAdamW",
     "Nesterov",
+    "NorMuon",
     "OneOf",
+    "Prodigy",
+    "RAdam",
     "RMSprop",
     "ReduceOnPlateau",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "SkipNonFinite",
     "chain",
     "decay_only",

@@ -96,9 +96,10 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
                 )
         for name in self.__dataclass_fields__.keys() & LIMITS.keys():
             value = getattr(self, name)
+            numbers = known(value)
             low, high = LIMITS[name]
             # NaN passes: a diverged member is data
-            if known(value) and bool(((value < low) | (value > high)).any()):
+            if ((numbers < low) | (numbers > high)).any():
                 end = "1)" if high == _BELOW_ONE else f"{high:g}]"
                 raise InvalidInput(
                     f"`{name}` must lie in [{low:g}, {end}, but got {value}. "
@@ -124,19 +125,17 @@ def nested(optimizer: AbstractOptimizer[Any]) -> list[AbstractOptimizer[Any]]:
 
 
 def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:
-    """The names of the hyper-parameters of an optimizer, or of those it wraps."""
-    inner = nested(optimizer)
-    if inner:
-        return set().union(*map(hyper_parameters, inner))
+    """The names of the hyper-parameters of an optimizer and of those it wraps."""
     fields = optimizer.__dataclass_fields__.values()
-    return {field.name for field in fields if field.metadata.get("hyper")}
+    own = {field.name for field in fields if field.metadata.get("hyper")}
+    return own.union(*map(hyper_parameters, nested(optimizer)))
 
 
 def scaled(optimizer: O, factors: Mapping[str, Any]) -> O:
     """The optimizer with the hyper-parameters named in `factors` multiplied by them.
 
-    Schedules are multiplied too. In a wrapper the wrapped optimizer is changed; among
-    alternatives each takes the factors that it has a hyper-parameter for.
+    Schedules are multiplied too. In a wrapper the wrapped optimizers are changed; each
+    takes the factors that it has a hyper-parameter for.
 
     Raises `UnknownName` for a name that no optimizer inside has.
     """
@@ -145,16 +144,16 @@ def scaled(optimizer: O, factors: Mapping[str, Any]) -> O:
         if name not in known:
             kind = f"hyper-parameter of {type(optimizer).__name__}"
             raise unknown_name(kind, name, sorted(known))
-    inside = wrapped(optimizer)
-    if inside:
 
-        def inner(o: AbstractOptimizer[Any]) -> AbstractOptimizer[Any]:
-            own = hyper_parameters(o)
-            return scaled(o, {n: f for n, f in factors.items() if n in own})
+    def inner(o: AbstractOptimizer[Any]) -> AbstractOptimizer[Any]:
+        own = hyper_parameters(o)
+        return scaled(o, {n: f for n, f in factors.items() if n in own})
 
-        new = jax.tree.map(inner, inside, is_leaf=_is_optimizer)
-    else:
-        new = {n: _times(getattr(optimizer, n), f) for n, f in factors.items()}
+    new = jax.tree.map(inner, wrapped(optimizer), is_leaf=_is_optimizer)
+    fields = optimizer.__dataclass_fields__
+    new |= {
+        n: _times(getattr(optimizer, n), f) for n, f in factors.items() if n in fields
+    }
     names = list(new)
     if not names:
         return optimizer

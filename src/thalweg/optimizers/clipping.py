@@ -37,7 +37,7 @@ class _Clip(AbstractTransform):
     limit: eqx.AbstractVar[Hyper]
 
     def __check_init__(self):
-        if known(self.limit) and bool((self.limit < 0).any()):
+        if (known(self.limit) < 0).any():
             raise InvalidInput(
                 f"`limit` must be at least 0, but got {self.limit}. "
                 "Use infinity to switch clipping off."

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
@@ -36,7 +37,7 @@ class AbstractSchedule(eqx.Module):
 
     def __check_init__(self):
         steps: Any = getattr(self, "steps", None)
-        if known(steps) and bool((steps <= 0).any()):
+        if (known(steps) <= 0).any():
             raise InvalidInput(
                 f"A schedule's `steps` must be positive, but got {steps}. "
                 "Give the number of optimizer steps that it is to span."
@@ -48,9 +49,13 @@ def is_schedule(value: Any) -> bool:
     return isinstance(value, AbstractSchedule)
 
 
-def known(value: Any) -> bool:
-    """Whether `value` is an array whose numbers can be checked: no tracer."""
-    return eqx.is_array(value) and not isinstance(value, Tracer)
+def known(value: Any) -> np.ndarray:
+    """The numbers of an array, to check them; none where it is a tracer or no array.
+
+    In NumPy, so that an optimizer can be made inside a traced function too.
+    """
+    concrete = eqx.is_array(value) and not isinstance(value, Tracer)
+    return np.asarray(value) if concrete else np.zeros(0)
 
 
 def resolve(tree: T, step: Int[Array, ""]) -> T:

@@ -43,7 +43,8 @@ def check_index(count: int, index: Array) -> None:
             "`alternatives` must hold at least one entry, but got none. "
             "Give the alternatives that `index` chooses from."
         )
-    if known(index) and bool(((index < 0) | (index >= count)).any()):
+    number = known(index)
+    if ((number < 0) | (number >= count)).any():
         raise InvalidInput(
             f"`index` must name one of {count} alternatives, but got {index}. "
             f"Use 0 to {count - 1}."

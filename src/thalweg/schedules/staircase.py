@@ -40,7 +40,7 @@ class Step(AbstractSchedule):
 
     def __check_init__(self):
         period = self.every * self.steps
-        if known(period) and bool((period < 0.5).any()):
+        if (known(period) < 0.5).any():
             raise InvalidInput(
                 f"A drop must come after at least one step, but got every {period}. "
                 "Give `every=` in steps, or the training's length as `steps=`."
