@@ -48,6 +48,7 @@ INFRASTRUCTURE = {
     "chain",
     "clipping",
     "groups",
+    "interop",
     "leafwise",
     "one_of",
     "plateau",

@@ -21,6 +21,7 @@ from thalweg.optimizers.clipping import (
     global_norm,
 )
 from thalweg.optimizers.groups import Groups, decay_only
+from thalweg.optimizers.interop import as_optax, from_optax
 from thalweg.optimizers.lamb import LAMB
 from thalweg.optimizers.lion import Lion
 from thalweg.optimizers.mars import MARS
@@ -102,8 +103,10 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "SkipNonFinite",
+    "as_optax",
     "chain",
     "decay_only",
+    "from_optax",
     "global_norm",
     "hyper_parameters",
     "on_vectors",
