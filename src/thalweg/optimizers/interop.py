@@ -74,4 +74,5 @@ def as_optax(optimizer: AbstractOptimizer[Any]) -> Any:
             )
         return optimizer.update(grads, state, params)
 
-    return optax.GradientTransformation(lambda params: optimizer.init(params), update)
+    transformation: Any = optax.GradientTransformation
+    return transformation(lambda params: optimizer.init(params), update)
