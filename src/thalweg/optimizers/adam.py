@@ -30,6 +30,11 @@ class AdamState(eqx.Module):
     mean: Average  # m_t, of the gradients
     square: Average  # v_t, of their squares
 
+    @staticmethod
+    def empty(params: Params) -> "AdamState":
+        """Before the first gradient."""
+        return AdamState(no_steps(), Average.empty(params), Average.empty(params))
+
 
 class Adam(AbstractOptimizer[AdamState]):
     """Robust to badly scaled gradients: a safe choice without weight decay.
@@ -49,7 +54,7 @@ class Adam(AbstractOptimizer[AdamState]):
     epsilon_hat: bool = eqx.field(default=False, static=True)
 
     def init(self, params: Params) -> AdamState:
-        return AdamState(no_steps(), Average.empty(params), Average.empty(params))
+        return AdamState.empty(params)
 
     def update(
         self, grads: Params, state: AdamState, params: Params

@@ -17,9 +17,7 @@ from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.adam import AdamState, normalised
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import (
-    Average,
     each,
-    no_steps,
     root,
     squares,
 )
@@ -43,7 +41,7 @@ class AdamW(AbstractOptimizer[AdamState]):
     epsilon_hat: bool = eqx.field(default=False, static=True)  # as in Adam
 
     def init(self, params: Params) -> AdamState:
-        return AdamState(no_steps(), Average.empty(params), Average.empty(params))
+        return AdamState.empty(params)
 
     def update(
         self, grads: Params, state: AdamState, params: Params

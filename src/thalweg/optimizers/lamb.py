@@ -16,7 +16,7 @@ from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.adam import AdamState, normalised
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.clipping import global_norm
-from thalweg.optimizers.leafwise import Average, each, no_steps, squares
+from thalweg.optimizers.leafwise import each, squares
 
 
 class LAMB(AbstractOptimizer[AdamState]):
@@ -30,7 +30,7 @@ class LAMB(AbstractOptimizer[AdamState]):
     weight_decay: Hyper = hyper(0.0)
 
     def init(self, params: Params) -> AdamState:
-        return AdamState(no_steps(), Average.empty(params), Average.empty(params))
+        return AdamState.empty(params)
 
     def update(
         self, grads: Params, state: AdamState, params: Params

@@ -202,95 +202,107 @@ class Program:
         return build(recipe, own, self._outputs, rows, split, seed)
 
     def _segment(self) -> Any:
-        """The function that is compiled: the loop over a device's members."""
-
-        def visit_member(
-            vectors: Vectors,
-            candidate: PyTree,
-            split: Any,
-            seed: Any,
-            fresh: Any,
-            live: Any,
-            shared: PyTree,
-            rounds: Any,
-            steps: Any,
-        ) -> tuple[Vectors, Float[Array, "t k"]]:
-            data, inputs = shared
-            recipe = self._recipe(candidate)
-            state = self.members(vectors)
-
-            def anew() -> PyTree:
-                member = self._build(recipe, data, inputs, split, seed)
-                return eqx.filter(member, eqx.is_array)
-
-            state = jax.lax.cond(fresh > 0, anew, lambda: state)
-            if self.width > 1:  # what chooses a branch must not differ by member
-                state = jax.tree.map_with_path(
-                    lambda path, a, new: new if is_structure(path) else a, state, anew()
-                )
-            recipe = for_vectors(recipe, self._params)
-            state, curve = self._rounds(state, recipe, data, live, rounds, steps)
-            return self._packing.pack(state), curve
-
-        def device(
-            population: Vectors, shared: PyTree, arrivals: Arrivals, visit: Visit
-        ) -> tuple[Vectors, Float[Array, "p t k"]]:
-            places = visit.order.shape[0]
-            count, rounds, steps = visit.count[0], visit.rounds[0], visit.steps[0]
-            curves = jnp.full((places, ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
-            everyone = (population, arrivals.candidate, *arrivals[1:])
-
-            def alone(number: Any, carry: Any) -> Any:
-                population, curves = carry
-                place = visit.order[number]
-                here = (population, *everyone[1:])
-                one: list[Any] = [
-                    jax.tree.map(lambda a: _at(a, place), part) for part in here
-                ]
-                visit_one: Any = visit_member
-                new = visit_one(*one, True, shared, rounds, steps)
-                return jax.tree.map(
-                    lambda a, v: jax.lax.dynamic_update_index_in_dim(a, v, place, 0),
-                    (population, curves),
-                    new,
-                )
-
-            def together(number: Any, carry: Any) -> Any:
-                population, curves = carry
-                lanes = number * self.width + jnp.arange(self.width)
-                live = lanes < count
-                place = visit.order[jnp.minimum(lanes, places - 1)]
-                here = (population, *everyone[1:])
-                # what chooses a branch is the same for all: a scalar keeps it a branch
-                some = jax.tree.map_with_path(
-                    lambda path, a: a[place[0] if is_structure(path) else place], here
-                )
-                axes = jax.tree.map_with_path(
-                    lambda path, _: None if is_structure(path) else 0, here
-                )
-                visit_all: Any = jax.vmap(  # type: ignore[call-arg]
-                    visit_member, in_axes=(*axes, 0, None, None, None)
-                )
-                new = visit_all(*some, live, shared, rounds, steps)
-                place = jnp.where(live, place, places)  # out of range: dropped
-                return jax.tree.map(
-                    lambda a, v: a.at[place].set(v, mode="drop"),
-                    (population, curves),
-                    new,
-                )
-
-            if self.width == 1:
-                return jax.lax.fori_loop(0, count, alone, (population, curves))
-            blocks = (count + self.width - 1) // self.width
-            return jax.lax.fori_loop(0, blocks, together, (population, curves))
-
+        """The function that is compiled: every device loops over its own members."""
         return jax.shard_map(
-            device,
+            self._device,
             mesh=self.mesh,
             in_specs=(P("p"), P(), P("p"), P("p")),
             out_specs=P("p"),
             check_vma=False,
         )
+
+    def _device(
+        self, population: Vectors, shared: PyTree, arrivals: Arrivals, visit: Visit
+    ) -> tuple[Vectors, Float[Array, "p t k"]]:
+        """One device's part of a visit: `width` members at a time."""
+        places = visit.order.shape[0]
+        curves = jnp.full((places, ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
+        turn: Any = self._alone if self.width == 1 else self._together
+        blocks = (visit.count[0] + self.width - 1) // self.width
+
+        def one(number: Any, carry: Any) -> Any:
+            return turn(number, *carry, shared, arrivals, visit)
+
+        return jax.lax.fori_loop(0, blocks, one, (population, curves))
+
+    def _alone(
+        self,
+        number: Any,
+        population: Vectors,
+        curves: Array,
+        shared: PyTree,
+        arrivals: Arrivals,
+        visit: Visit,
+    ) -> tuple[Vectors, Array]:
+        """The `number`-th member of the visit trains, and is put back."""
+        place = visit.order[number]
+        here = jax.tree.map(lambda a: _at(a, place), (population, *arrivals))
+        member: Any = self._member
+        new = member(*here, True, shared, visit.rounds[0], visit.steps[0])
+        return jax.tree.map(
+            lambda a, v: jax.lax.dynamic_update_index_in_dim(a, v, place, 0),
+            (population, curves),
+            new,
+        )
+
+    def _together(
+        self,
+        number: Any,
+        population: Vectors,
+        curves: Array,
+        shared: PyTree,
+        arrivals: Arrivals,
+        visit: Visit,
+    ) -> tuple[Vectors, Array]:
+        """The `number`-th block of members trains as one batch, and is put back."""
+        places = visit.order.shape[0]
+        lanes = number * self.width + jnp.arange(self.width)
+        live = lanes < visit.count[0]
+        place = visit.order[jnp.minimum(lanes, places - 1)]
+        # what chooses a branch is the same for all: a scalar keeps it a branch
+        here = jax.tree.map_with_path(
+            lambda path, a: a[place[0] if is_structure(path) else place],
+            (population, *arrivals),
+        )
+        axes = jax.tree.map_with_path(
+            lambda path, _: None if is_structure(path) else 0, here
+        )
+        several: Any = jax.vmap(self._member, in_axes=(*axes, 0, None, None, None))
+        new = several(*here, live, shared, visit.rounds[0], visit.steps[0])
+        place = jnp.where(live, place, places)  # out of range: dropped
+        return jax.tree.map(
+            lambda a, v: a.at[place].set(v, mode="drop"), (population, curves), new
+        )
+
+    def _member(
+        self,
+        vectors: Vectors,
+        candidate: PyTree,
+        split: Any,
+        seed: Any,
+        fresh: Any,
+        live: Any,
+        shared: PyTree,
+        rounds: Any,
+        steps: Any,
+    ) -> tuple[Vectors, Float[Array, "t k"]]:
+        """One member's visit: it is built if it is fresh, and trained."""
+        data, inputs = shared
+        recipe = self._recipe(candidate)
+        state = self.members(vectors)
+
+        def anew() -> PyTree:
+            member = self._build(recipe, data, inputs, split, seed)
+            return eqx.filter(member, eqx.is_array)
+
+        state = jax.lax.cond(fresh > 0, anew, lambda: state)
+        if self.width > 1:  # what chooses a branch must not differ by member
+            state = jax.tree.map_with_path(
+                lambda path, a, new: new if is_structure(path) else a, state, anew()
+            )
+        recipe = for_vectors(recipe, self._params)
+        state, curve = self._rounds(state, recipe, data, live, rounds, steps)
+        return self._packing.pack(state), curve
 
     def _rounds(
         self,
