@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import StringIO
 from pathlib import Path
 
@@ -197,3 +197,16 @@ def test_importing_the_report_is_cheap():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_ensemble_s_score_is_not_the_leader_s():
+    data = report_data(24)
+    leader = {**data.leader, "score": 0.31, "score_error": 0.01}
+    value = json.loads(to_json(replace(data, leader=leader)))
+    own = value["trials"][0]["score"]
+    assert value["leader"]["score"] == own != 0.31
+    assert value["leader"]["returned_score"] == 0.31
+    shown = f"{own:.3f}"
+    assert f"Its validation RMSE is {shown}" in value["answer"]
+    answer = value["answer"].replace("\u00a0", " ")
+    assert "an ensemble of 5 trials, whose RMSE is 0.310 ± 0.010." in answer

@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from thalweg.report.facts import Facts
+from thalweg.report.facts import Facts, as_number
 from thalweg.report.text import count, listed, named, number, seconds, with_error
 from thalweg.report.words import in_words
 
@@ -75,7 +75,12 @@ def verdict(facts: Facts) -> str:
         )
     elif returned == "ensemble":
         members = len(data.leader.get("ensemble", ()))
-        text += f" The model predicts with an ensemble of {count(members, 'trial')}."
+        text += f" The model predicts with an ensemble of {count(members, 'trial')}"
+        own = as_number(data.leader.get("score"))
+        if isfinite(own):
+            shown = with_error(own, as_number(data.leader.get("score_error")))
+            text += f", whose {metric} is {shown}"
+        text += "."
     return text.strip()
 
 

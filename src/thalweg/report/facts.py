@@ -38,7 +38,7 @@ class Facts:
             named = ranked["number"].iloc[0]
         own, error = data.leader.get("score"), data.leader.get("score_error")
         row = np.flatnonzero(numbers(trials, "number") == as_number(named))
-        if own is None and len(row):
+        if len(row):  # its own: `data.leader` has the score of what is returned
             own = numbers(trials, "score")[row[0]]
             error = numbers(trials, "score_error")[row[0]]
         return Facts(

@@ -32,6 +32,9 @@ def to_json(data: ReportData, *, indent: int | None = 2) -> str:
             "config": facts.config,
             "score": facts.score,
             "score_error": facts.score_error,
+            # of what the model predicts with: the leader, or an ensemble
+            "returned_score": data.leader.get("score", facts.score),
+            "returned_score_error": data.leader.get("score_error", facts.score_error),
             "words": in_words(facts.config),
         },
         "baseline": data.baseline,
