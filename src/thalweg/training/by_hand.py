@@ -1,5 +1,6 @@
 """One network, by hand: a population of one."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -164,20 +165,24 @@ def train(
     _check_outputs(candidate, problem)
     task = Task(dataset, problem.inputs, problem.outputs, judge)
     engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
-    import time
-
     job = Job(0, 0, candidate, 0, seed_word(seed, 0), keep=not keep_best)
     ended = engine.train([job], deadline=time.monotonic() + time_limit)
     if not ended or ended[0].network is None:
         raise SearchError(_why(ended))
     end = ended[0]
-    trained = end.network
-    if not keep_best and end.state is not None:
-        _, rest = eqx.partition(end.network, eqx.is_array_like)
-        trained = eqx.combine(solved(end.state, candidate), rest)
-    kept = end.step if keep_best else end.steps
-    model = Model(trained, judge, problem.task, chosen, end.status, kept)
+    network, step = end.network, end.step
+    if not keep_best:
+        network, step = _last(end, candidate), end.steps
+    model = Model(network, judge, problem.task, chosen, end.status, step)
     return model, _history(end, length / batch_size)
+
+
+def _last(end: Finished, candidate: Candidate) -> Any:
+    """The network as it was when the training ended."""
+    if end.state is None:
+        return end.network
+    _, rest = eqx.partition(end.network, eqx.is_array_like)
+    return eqx.combine(solved(end.state, candidate), rest)
 
 
 @eqx.filter_jit
