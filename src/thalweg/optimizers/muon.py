@@ -7,6 +7,7 @@ Departs from them: the iteration runs in the gradient's precision, at least sing
 but its last side are taken as one.
 """
 
+import math
 from dataclasses import KW_ONLY
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from thalweg.optimizers.leafwise import each, filled, no_steps
 
 Matrix = Float[Array, "i o"]
 QUINTIC = (3.4445, -4.7750, 2.0315)  # steepest at 0: five rounds are enough
+EPS = 1e-7  # the least norm that is divided by
 
 
 class MuonState(eqx.Module):
@@ -50,12 +52,13 @@ class Muon(AbstractOptimizer[MuonState]):
 
     def init(self, params: Params) -> MuonState:
         matrices, others = split(params)
-        return MuonState(no_steps(), filled(matrices), self._others().init(others))
+        return MuonState(no_steps(), filled(matrices), for_the_rest(self).init(others))
 
     def update(
         self, grads: Params, state: MuonState, params: Params
     ) -> tuple[Params, MuonState]:
-        now, b = self.at(state.count), self.at(state.count).momentum
+        now = self.at(state.count)
+        b = now.momentum
         matrices, others = split(params)
         own, foreign = split(grads)
         mean = each(lambda m, g: b * m + (1 - b) * g, state.mean, own)
@@ -68,14 +71,16 @@ class Muon(AbstractOptimizer[MuonState]):
             return -rate * (length * direction + now.weight_decay * p)
 
         updates = each(step, matrices, own, mean)
-        more, rest = self._others().update(foreign, state.rest, others)
+        more, rest = for_the_rest(self).update(foreign, state.rest, others)
         updates = eqx.combine(updates, more)
         return updates, MuonState(state.count + 1, mean, rest)
 
-    def _others(self) -> AbstractOptimizer[Any]:
-        if self.rest is not None:
-            return self.rest
-        return AdamW(self.learning_rate, weight_decay=self.weight_decay)
+
+def for_the_rest(optimizer: Any) -> AbstractOptimizer[Any]:
+    """What updates the parameters that are no matrices."""
+    if optimizer.rest is not None:
+        return optimizer.rest
+    return AdamW(optimizer.learning_rate, weight_decay=optimizer.weight_decay)
 
 
 def split(tree: Params) -> tuple[Params, Params]:
@@ -93,21 +98,16 @@ def as_matrix(x: Array) -> Matrix:
     return x.reshape(-1, x.shape[-1])
 
 
-def orthogonal(
-    x: Matrix,
-    rounds: int,
-    coefficients: tuple[float, float, float] = QUINTIC,
-    eps: float = 1e-7,
-) -> Matrix:
+def orthogonal(x: Matrix, rounds: int) -> Matrix:
     """Near the orthogonal matrix nearest to `x`: singular values of about 1.
 
     Newton and Schulz' iteration with a polynomial of degree 5; singular values end
     between 0.7 and 1.2, those below 1e-3 of the norm lower.
     """
-    a, b, c = coefficients
+    a, b, c = QUINTIC
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
-    x = x / jnp.maximum(jnp.sqrt(jnp.sum(x * x)), eps)
+    x = x / jnp.maximum(jnp.sqrt(jnp.sum(x * x)), EPS)
     for _ in range(rounds):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
@@ -116,10 +116,7 @@ def orthogonal(
 
 def step_length(shape: tuple[int, ...], scale: str) -> float:
     """What multiplies the orthogonal matrix."""
-    outputs = shape[-1]
-    inputs = 1
-    for side in shape[:-1]:
-        inputs *= side
+    inputs, outputs = math.prod(shape[:-1]), shape[-1]
     if scale == "rms":  # root mean square of about 0.2, as Adam's steps
         return 0.2 * max(inputs, outputs) ** 0.5
     return max(1.0, outputs / inputs) ** 0.5 if scale == "original" else 1.0

@@ -14,10 +14,9 @@ from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
-from thalweg.optimizers.adamw import AdamW
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps
-from thalweg.optimizers.muon import as_matrix, orthogonal, split
+from thalweg.optimizers.muon import as_matrix, for_the_rest, orthogonal, split
 
 
 class NorMuonState(eqx.Module):
@@ -48,7 +47,7 @@ class NorMuon(AbstractOptimizer[NorMuonState]):
             lambda m: jnp.zeros(m.shape[-1], m.dtype), filled(matrices)
         )
         return NorMuonState(
-            no_steps(), filled(matrices), units, self._others().init(others)
+            no_steps(), filled(matrices), units, for_the_rest(self).init(others)
         )
 
     def update(
@@ -72,11 +71,6 @@ class NorMuon(AbstractOptimizer[NorMuonState]):
             return -now.learning_rate * (o.reshape(p.shape) + now.weight_decay * p)
 
         updates = each(step, matrices, direction, square)
-        more, rest = self._others().update(foreign, state.rest, others)
+        more, rest = for_the_rest(self).update(foreign, state.rest, others)
         updates = eqx.combine(updates, more)
         return updates, NorMuonState(state.count + 1, mean, square, rest)
-
-    def _others(self) -> AbstractOptimizer[Any]:
-        if self.rest is not None:
-            return self.rest
-        return AdamW(self.learning_rate, weight_decay=self.weight_decay)

@@ -49,12 +49,16 @@ class Member(eqx.Module):
     @property
     def network(self) -> Any:
         """The network as it is now."""
-        return eqx.combine(self.packing.unpack(self.params), self.rest)
+        return self.with_params(self.params)
 
     @property
     def best_network(self) -> Any:
         """The network as it was at its best."""
-        return eqx.combine(self.packing.unpack(self.best_params), self.rest)
+        return self.with_params(self.best_params)
+
+    def with_params(self, params: Vectors) -> Any:
+        """The network with these parameters."""
+        return eqx.combine(self.packing.unpack(params), self.rest)
 
 
 def build(
@@ -98,8 +102,7 @@ def for_vectors(recipe: Candidate, packing: Packing) -> Candidate:
 def solved(member: Member, recipe: Candidate) -> Any:
     """The network that the optimizer recommends now."""
     optimizer = on_vectors(recipe.optimizer, member.packing)
-    solution = optimizer.solution(member.params, member.state)
-    return eqx.combine(member.packing.unpack(solution), member.rest)
+    return member.with_params(optimizer.solution(member.params, member.state))
 
 
 def step(
@@ -204,8 +207,7 @@ def judge(
     rows = data.validation_rows[member.split]
     x, y, _ = data.batch(member.split, rows)
     solution = recipe.optimizer.solution(member.params, member.state)
-    network = eqx.combine(member.packing.unpack(solution), member.rest)
-    outputs = outputs_of(network, judge_loss, x)
+    outputs = outputs_of(member.with_params(solution), judge_loss, x)
     use = rows_in_use(data.validation_size[member.split], rows.shape[0])
     losses = jnp.where(use > 0, judge_loss(outputs, y), 0.0)
     mean = jnp.sum(losses) / jnp.maximum(jnp.sum(use), 1.0)
