@@ -50,10 +50,12 @@ INFRASTRUCTURE = {
     "groups",
     "interop",
     "leafwise",
+    "objective",
     "one_of",
     "plateau",
     "skip_nonfinite",
     "vectors",
+    "wrapper",
 }
 
 

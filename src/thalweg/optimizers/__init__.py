@@ -11,7 +11,12 @@ from thalweg.optimizers.adamax import Adamax
 from thalweg.optimizers.adamw import AdamW
 from thalweg.optimizers.ademamix import AdEMAMix
 from thalweg.optimizers.amsgrad import AMSGrad
-from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
+from thalweg.optimizers.base import (
+    AbstractOptimizer,
+    hyper_parameters,
+    looks_further,
+    scaled,
+)
 from thalweg.optimizers.chain import Chain, chain
 from thalweg.optimizers.clipping import (
     AbstractTransform,
@@ -30,6 +35,7 @@ from thalweg.optimizers.muon import Muon
 from thalweg.optimizers.nadamw import NAdamW
 from thalweg.optimizers.nesterov import Nesterov
 from thalweg.optimizers.normuon import NorMuon
+from thalweg.optimizers.objective import Objective
 from thalweg.optimizers.one_of import OneOf
 from thalweg.optimizers.plateau import ReduceOnPlateau
 from thalweg.optimizers.prodigy import Prodigy
@@ -40,6 +46,7 @@ from thalweg.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from thalweg.optimizers.sgd import SGD
 from thalweg.optimizers.skip_nonfinite import SkipNonFinite
 from thalweg.optimizers.vectors import on_vectors
+from thalweg.optimizers.wrapper import AbstractWrapper
 
 OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
     "optimizer",
@@ -77,6 +84,7 @@ __all__ = [
     "AMSGrad",
     "AbstractOptimizer",
     "AbstractTransform",
+    "AbstractWrapper",
     "AdEMAMix",
     "AdaGrad",
     "Adadelta",
@@ -95,6 +103,7 @@ __all__ = [
     "NAdamW",
     "Nesterov",
     "NorMuon",
+    "Objective",
     "OneOf",
     "Prodigy",
     "RAdam",
@@ -109,6 +118,7 @@ __all__ = [
     "from_optax",
     "global_norm",
     "hyper_parameters",
+    "looks_further",
     "on_vectors",
     "scaled",
 ]

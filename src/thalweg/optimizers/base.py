@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int
 from thalweg.core.errors import InvalidInput, unknown_name
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
+from thalweg.optimizers.objective import Objective, Value
 from thalweg.schedules.base import is_schedule, known, resolve
 from thalweg.schedules.constant import Product, as_schedule
 
@@ -51,6 +52,8 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
     # Whether the rule never asks where one tensor ends and the next begins: then all
     # parameters may be given as one vector.
     ignores_shapes: ClassVar[bool] = False
+    # Whether `step` evaluates the loss at other points than the parameters.
+    looks_further: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, params: Params) -> State:
@@ -61,6 +64,16 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         self, grads: Params, state: State, params: Params
     ) -> tuple[Params, State]:
         """What to add to `params`, in their dtypes, and the next state."""
+
+    def step(
+        self, objective: Objective, state: State, params: Params
+    ) -> tuple[Value, Params, State]:
+        """One step on a loss: its value at `params`, what to add to them, the state.
+
+        Rules that evaluate the loss more than once have a `step` of their own.
+        """
+        value, grads = objective.value_and_grad(params)
+        return value, *self.update(grads, state, params)
 
     def observe(self, state: State, loss: Float[Array, ""]) -> State:
         """Take note of a validation loss; called once per validation round."""
@@ -122,6 +135,11 @@ def wrapped(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:
 def nested(optimizer: AbstractOptimizer[Any]) -> list[AbstractOptimizer[Any]]:
     """The optimizers that a wrapper holds."""
     return jax.tree.leaves(wrapped(optimizer), is_leaf=_is_optimizer)
+
+
+def looks_further(optimizer: AbstractOptimizer[Any]) -> bool:
+    """Whether an optimizer, or one that it wraps, needs the loss, not a gradient."""
+    return optimizer.looks_further or any(map(looks_further, nested(optimizer)))
 
 
 def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:

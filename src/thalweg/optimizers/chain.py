@@ -3,7 +3,7 @@
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.packing import Packing
@@ -11,6 +11,8 @@ from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.clipping import AbstractTransform
 from thalweg.optimizers.leafwise import no_steps
+from thalweg.optimizers.objective import Objective, Value
+from thalweg.optimizers.wrapper import AbstractWrapper
 from thalweg.schedules.base import resolve
 
 
@@ -19,7 +21,7 @@ class ChainState(eqx.Module):
     inner: Any  # the optimizer's state
 
 
-class Chain(AbstractOptimizer[ChainState]):
+class Chain(AbstractWrapper[ChainState]):
     """Gradients pass the transformations in their order, then reach the optimizer."""
 
     transforms: tuple[AbstractTransform, ...]
@@ -28,25 +30,26 @@ class Chain(AbstractOptimizer[ChainState]):
     def init(self, params: Params) -> ChainState:
         return ChainState(no_steps(), self.optimizer.init(params))
 
-    def update(
-        self, grads: Params, state: ChainState, params: Params
-    ) -> tuple[Params, ChainState]:
-        for transform in resolve(self.transforms, state.count):
-            grads = transform(grads, params)
-        updates, inner = self.optimizer.update(grads, state.inner, params)
-        return updates, ChainState(state.count + 1, inner)
+    def step(
+        self, objective: Objective, state: ChainState, params: Params
+    ) -> tuple[Value, Params, ChainState]:
+        transforms = resolve(self.transforms, state.count)
 
-    def solution(self, params: Params, state: ChainState) -> Params:
-        return self.optimizer.solution(params, state.inner)
+        def transformed(grads: Params, params: Params) -> Params:
+            for transform in transforms:
+                grads = transform(grads, params)
+            return grads
 
-    def on_vectors(self, packing: Packing) -> "Chain | None":
+        value, updates, inner = self.optimizer.step(
+            objective.with_grads(transformed), state.inner, params
+        )
+        return value, updates, ChainState(state.count + 1, inner)
+
+    def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
         inner = self.optimizer.on_vectors(packing)
         if inner is None or not all(t.ignores_shapes for t in self.transforms):
             return None
-        return Chain(self.transforms, inner)
-
-    def observe(self, state: ChainState, loss: Float[Array, ""]) -> ChainState:
-        return ChainState(state.count, self.optimizer.observe(state.inner, loss))
+        return Chain(transforms=self.transforms, optimizer=inner)
 
 
 def chain(*parts: AbstractTransform | AbstractOptimizer[Any]) -> Chain:
@@ -64,4 +67,4 @@ def chain(*parts: AbstractTransform | AbstractOptimizer[Any]) -> Chain:
             f"`chain` takes gradient transformations and then one optimizer, but got "
             f"{got}. For example: chain(ClipByGlobalNorm(1.0), Adam(1e-3))."
         )
-    return Chain(tuple(transforms), optimizer)  # pyright: ignore[reportArgumentType]
+    return Chain(transforms=tuple(transforms), optimizer=optimizer)  # pyright: ignore[reportArgumentType]

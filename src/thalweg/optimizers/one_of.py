@@ -17,8 +17,9 @@ from jaxtyping import Array, Bool, Float, Int
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.core.variant import Layout
-from thalweg.optimizers.base import AbstractOptimizer, nested
+from thalweg.optimizers.base import AbstractOptimizer, looks_further, nested
 from thalweg.optimizers.leafwise import each
+from thalweg.optimizers.objective import Objective, Value
 from thalweg.schedules.one_of import check_index
 
 Alternatives = tuple[AbstractOptimizer[Any], ...]
@@ -65,6 +66,21 @@ class OneOf(AbstractOptimizer[OneOfState]):
         grads = each(lambda p, g: g, params, grads)  # updates will take their place
         updates, slots = _update(self.alternatives, self._which, grads, state, params)
         return updates, OneOfState(slots, state.layout)
+
+    def step(
+        self, objective: Objective, state: OneOfState, params: Params
+    ) -> tuple[Value, Params, OneOfState]:
+        if not looks_further(self):
+            return AbstractOptimizer.step(self, objective, state, params)
+
+        def run(which: int) -> tuple[Value, Params, tuple[Array, ...]]:
+            inner = state.layout.read(which, state.slots)
+            alternative = self.alternatives[which]
+            value, updates, inner = alternative.step(objective, inner, params)
+            return value, updates, state.layout.write(which, inner, state.slots)
+
+        value, updates, slots = self._switch(run)
+        return value, updates, OneOfState(slots, state.layout)
 
     def solution(self, params: Params, state: OneOfState) -> Params:
         if not any(map(_recommends, self.alternatives)):

@@ -6,17 +6,18 @@ threshold)`. Departs from it: the bound is `best - threshold * |best|`, so that 
 losses have to improve too; NaN is no improvement.
 """
 
-from dataclasses import KW_ONLY
-from typing import Any
+from dataclasses import KW_ONLY, replace
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thalweg.core.hyper import hyper
-from thalweg.core.packing import Packing
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer, scaled
+from thalweg.optimizers.objective import Objective, Value
+from thalweg.optimizers.wrapper import AbstractWrapper
 
 
 class PlateauState(eqx.Module):
@@ -27,12 +28,14 @@ class PlateauState(eqx.Module):
     resting: Float[Array, ""]  # rounds of cooldown left
 
 
-class ReduceOnPlateau(AbstractOptimizer[PlateauState]):
+class ReduceOnPlateau(AbstractWrapper[PlateauState]):
     """When the horizon isn't known: the validation loss decides when to slow down.
 
     It multiplies the optimizer's learning rate, schedule or not. Rounds are calls of
     `observe`.
     """
+
+    ignores_shapes: ClassVar[bool] = True
 
     optimizer: AbstractOptimizer[Any]
     _: KW_ONLY
@@ -52,21 +55,12 @@ class ReduceOnPlateau(AbstractOptimizer[PlateauState]):
             resting=0 * one,
         )
 
-    def update(
-        self, grads: Params, state: PlateauState, params: Params
-    ) -> tuple[Params, PlateauState]:
+    def step(
+        self, objective: Objective, state: PlateauState, params: Params
+    ) -> tuple[Value, Params, PlateauState]:
         optimizer = scaled(self.optimizer, {"learning_rate": state.scale})
-        updates, inner = optimizer.update(grads, state.inner, params)
-        return updates, eqx.tree_at(lambda s: s.inner, state, inner)
-
-    def solution(self, params: Params, state: PlateauState) -> Params:
-        return self.optimizer.solution(params, state.inner)
-
-    def on_vectors(self, packing: Packing) -> "ReduceOnPlateau | None":
-        inner = self.optimizer.on_vectors(packing)
-        return (
-            None if inner is None else eqx.tree_at(lambda o: o.optimizer, self, inner)
-        )
+        value, updates, inner = optimizer.step(objective, state.inner, params)
+        return value, updates, replace(state, inner=inner)
 
     def observe(self, state: PlateauState, loss: Float[Array, ""]) -> PlateauState:
         best, dtype = state.best, state.scale.dtype

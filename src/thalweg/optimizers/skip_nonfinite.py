@@ -1,16 +1,17 @@
 """Leave out the steps whose gradient has a NaN or an infinity."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Int
 
-from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, looks_further
 from thalweg.optimizers.leafwise import no_steps
+from thalweg.optimizers.objective import Objective, Value
+from thalweg.optimizers.wrapper import AbstractWrapper
 
 
 class SkipState(eqx.Module):
@@ -18,37 +19,39 @@ class SkipState(eqx.Module):
     inner: Any  # the optimizer's state
 
 
-class SkipNonFinite(AbstractOptimizer[SkipState]):
+class SkipNonFinite(AbstractWrapper[SkipState]):
     """For data with rare broken rows and for half precision, whose range overflows.
 
     On such a step neither the parameters nor the wrapped state change. It can't mend a
-    loss that stays NaN; the count in the state tells.
+    loss that stays NaN; the count in the state tells. Around a rule that evaluates the
+    loss more than once, updates that are not finite count too.
     """
+
+    ignores_shapes: ClassVar[bool] = True
 
     optimizer: AbstractOptimizer[Any]
 
     def init(self, params: Params) -> SkipState:
         return SkipState(no_steps(), self.optimizer.init(params))
 
-    def update(
-        self, grads: Params, state: SkipState, params: Params
-    ) -> tuple[Params, SkipState]:
-        finite = jnp.asarray(True)
-        for g in jax.tree.leaves(grads):
-            finite &= jnp.isfinite(g).all()
-        updates, inner = self.optimizer.update(grads, state.inner, params)
+    def step(
+        self, objective: Objective, state: SkipState, params: Params
+    ) -> tuple[Value, Params, SkipState]:
+        if looks_further(self.optimizer):
+            value, updates, inner = self.optimizer.step(objective, state.inner, params)
+            finite = all_finite(updates)
+        else:
+            value, grads = objective.value_and_grad(params)
+            updates, inner = self.optimizer.update(grads, state.inner, params)
+            finite = all_finite(grads)
         updates = jax.tree.map(lambda u: jnp.where(finite, u, 0), updates)
         inner = jax.tree.map(lambda n, o: jnp.where(finite, n, o), inner, state.inner)
-        return updates, SkipState(state.skipped + ~finite, inner)
+        return value, updates, SkipState(state.skipped + ~finite, inner)
 
-    def solution(self, params: Params, state: SkipState) -> Params:
-        return self.optimizer.solution(params, state.inner)
 
-    def on_vectors(self, packing: Packing) -> "SkipNonFinite | None":
-        inner = self.optimizer.on_vectors(packing)
-        return (
-            None if inner is None else eqx.tree_at(lambda o: o.optimizer, self, inner)
-        )
-
-    def observe(self, state: SkipState, loss: Float[Array, ""]) -> SkipState:
-        return SkipState(state.skipped, self.optimizer.observe(state.inner, loss))
+def all_finite(tree: Params) -> Bool[Array, ""]:
+    """Whether no entry is NaN or infinite."""
+    finite = jnp.asarray(True)
+    for leaf in jax.tree.leaves(tree):
+        finite &= jnp.isfinite(leaf).all()
+    return finite

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from thalweg.core.packing import Packing, Vectors
 from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.objective import Objective, Value
 
 
 class Unpacking(AbstractOptimizer[Any]):
@@ -28,6 +29,15 @@ class Unpacking(AbstractOptimizer[Any]):
         unpack = self.packing.unpack
         updates, state = self.optimizer.update(unpack(grads), state, unpack(params))
         return self.packing.pack(updates), state
+
+    def step(
+        self, objective: Objective, state: Any, params: Vectors
+    ) -> tuple[Value, Vectors, Any]:
+        pack, unpack = self.packing.pack, self.packing.unpack
+        value, updates, state = self.optimizer.step(
+            objective.seen_through(pack, unpack), state, unpack(params)
+        )
+        return value, pack(updates), state
 
     def solution(self, params: Vectors, state: Any) -> Vectors:
         found = self.optimizer.solution(self.packing.unpack(params), state)

@@ -17,8 +17,8 @@ from thalweg.core.packing import Packing, Vectors
 from thalweg.core.rng import key_of, mix, shuffled
 from thalweg.core.trainable import partition
 from thalweg.losses import AbstractLoss
-from thalweg.optimizers import on_vectors
-from thalweg.penalties import L1, L2
+from thalweg.optimizers import Objective, looks_further, on_vectors
+from thalweg.penalties import L1, L2, Sum
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset, rows_in_use
 
@@ -108,34 +108,41 @@ def solved(member: Member, recipe: Candidate) -> Any:
 def step(
     member: Member, recipe: Candidate, data: Dataset
 ) -> tuple[Member, Float[Array, ""]]:
-    """One step of gradient descent on the member's next batch, and the batch's loss."""
-    rows = next_rows(member, data, recipe.batch_size)
-    x, y, weight = data.batch(member.split, rows)
-    params = member.packing.unpack(member.params)
-    key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
-
-    def objective(params: PyTree) -> Float[Array, ""]:
-        network = eqx.combine(params, member.rest)
-        outputs = network(x, key=key, inference=False)
-        losses = example_losses(recipe.loss, outputs, y)
-        return jnp.mean(losses if weight is None else losses * weight)
-
-    loss, grads = jax.value_and_grad(objective)(params)
-    if recipe.l1 is not None:
-        grads = L1(recipe.l1).add_to(grads, params)
-    if recipe.l2 is not None:
-        grads = L2(recipe.l2).add_to(grads, params)
+    """One step on the member's next batch, and the batch's loss before it."""
     # schedules once, not again in every alternative of an optimizer
     optimizer = recipe.optimizer.at(member.step)
-    updates, state = optimizer.update(
-        member.packing.pack(grads), member.state, member.params
-    )
+    objective = batch_objective(member, recipe, data)
+    loss, updates, state = optimizer.step(objective, member.state, member.params)
     member = eqx.tree_at(
         lambda m: (m.params, m.state, m.step),
         member,
         (jax.tree.map(jnp.add, member.params, updates), state, member.step + 1),
     )
     return member, loss
+
+
+def batch_objective(member: Member, recipe: Candidate, data: Dataset) -> Objective:
+    """The loss of the member's next batch, for packed parameters.
+
+    Penalties have a part in its gradients. Its values are the data's alone, except for
+    rules that compare values, which must fit the gradients.
+    """
+    rows = next_rows(member, data, recipe.batch_size)
+    x, y, weight = data.batch(member.split, rows)
+    key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
+    strengths = ((L1, recipe.l1), (L2, recipe.l2))
+    penalty = Sum([kind(s) for kind, s in strengths if s is not None])
+
+    def of_data(params: PyTree) -> Float[Array, ""]:
+        network = eqx.combine(params, member.rest)
+        outputs = network(x, key=key, inference=False)
+        losses = example_losses(recipe.loss, outputs, y)
+        return jnp.mean(losses if weight is None else losses * weight)
+
+    objective = Objective.of(of_data).with_grads(penalty.add_to)
+    if looks_further(recipe.optimizer):
+        objective = Objective.of(lambda p: of_data(p) + penalty.value(p))
+    return objective.seen_through(member.packing.unpack, member.packing.pack)
 
 
 def next_rows(member: Member, data: Dataset, batch_size: int) -> Int[Array, " b"]:
