@@ -50,6 +50,7 @@ INFRASTRUCTURE = {
     "groups",
     "interop",
     "leafwise",
+    "matrices",
     "objective",
     "one_of",
     "plateau",

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.optimizers import OPTIMIZERS
+from thalweg.optimizers import OPTIMIZERS, ReduceOnPlateau
 from thalweg.schedules import InverseTime, Linear
 
 FOLDER = Path(__file__).parent / "trajectories"
@@ -412,3 +412,19 @@ def test_orthogonal_matrices_stay_what_they_are():
     assert 0.65 < values.min() <= values.max() < 1.25
     np.testing.assert_allclose(values, values[0], rtol=1e-3)
     assert np.sum(updates["kernel"] * kernel) < 0
+
+
+@pytest.mark.parametrize("name", ["muon", "normuon"])
+def test_what_is_no_matrix_may_watch_losses_and_recommend(name):
+    params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
+    rest = ReduceOnPlateau(OPTIMIZERS["schedule_free_sgd"](0.1), patience=0)
+    optimizer = OPTIMIZERS[name](0.1, rest=rest)
+    state = optimizer.init(params)
+    for _ in range(3):
+        state = optimizer.observe(state, jnp.asarray(1.0))
+        updates, state = optimizer.update(params, state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+    assert state.rest.scale < 0.1
+    found = optimizer.solution(params, state)
+    assert (found["kernel"] == params["kernel"]).all()
+    assert (found["bias"] != params["bias"]).all()

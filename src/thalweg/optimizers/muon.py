@@ -12,33 +12,31 @@ from dataclasses import KW_ONLY
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
-from thalweg.optimizers.adamw import AdamW
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps
+from thalweg.optimizers.matrices import AbstractForMatrices, Matrix, as_matrix
 
-Matrix = Float[Array, "i o"]
 QUINTIC = (3.4445, -4.7750, 2.0315)  # steepest at 0: five rounds are enough
 EPS = 1e-7  # the least norm that is divided by
 
 
 class MuonState(eqx.Module):
     count: Int[Array, ""]  # updates made
-    mean: Params  # of the matrices' gradients
-    rest: Any  # the state of the optimizer for what is no matrix
+    mean: Params  # of the gradients
 
 
-class Muon(AbstractOptimizer[MuonState]):
+class Muon(AbstractForMatrices):
     """For the hidden matrices of larger networks: fewer steps than AdamW's.
 
     What is no matrix (biases, scales; embeddings, by their name) is left to `rest`,
-    AdamW unless given. With `scale="rms"` a step is as large as AdamW's usually is, so
-    that rates and decays of AdamW can be kept; "original" is the first author's.
+    AdamW with the same rate and decay unless given. With `scale="rms"` a step is as
+    large as AdamW's usually is, so that rates and decays of AdamW can be kept;
+    "original" is the first author's.
     """
 
     learning_rate: Hyper = hyper(1e-3)
@@ -50,52 +48,23 @@ class Muon(AbstractOptimizer[MuonState]):
     rounds: int = eqx.field(default=5, static=True)
     scale: Literal["rms", "original", "none"] = eqx.field(default="rms", static=True)
 
-    def init(self, params: Params) -> MuonState:
-        matrices, others = split(params)
-        return MuonState(no_steps(), filled(matrices), for_the_rest(self).init(others))
+    def init_matrices(self, params: Params) -> MuonState:
+        return MuonState(no_steps(), filled(params))
 
-    def update(
+    def update_matrices(
         self, grads: Params, state: MuonState, params: Params
     ) -> tuple[Params, MuonState]:
         now = self.at(state.count)
         b = now.momentum
-        matrices, others = split(params)
-        own, foreign = split(grads)
-        mean = each(lambda m, g: b * m + (1 - b) * g, state.mean, own)
+        mean = each(lambda m, g: b * m + (1 - b) * g, state.mean, grads)
 
         def step(p: Array, g: Array, m: Array) -> Array:
             ahead = b * m + (1 - b) * g if self.nesterov else m
             direction = orthogonal(as_matrix(ahead), self.rounds).reshape(p.shape)
-            rate = now.learning_rate
             length = step_length(p.shape, self.scale)
-            return -rate * (length * direction + now.weight_decay * p)
+            return -now.learning_rate * (length * direction + now.weight_decay * p)
 
-        updates = each(step, matrices, own, mean)
-        more, rest = for_the_rest(self).update(foreign, state.rest, others)
-        updates = eqx.combine(updates, more)
-        return updates, MuonState(state.count + 1, mean, rest)
-
-
-def for_the_rest(optimizer: Any) -> AbstractOptimizer[Any]:
-    """What updates the parameters that are no matrices."""
-    if optimizer.rest is not None:
-        return optimizer.rest
-    return AdamW(optimizer.learning_rate, weight_decay=optimizer.weight_decay)
-
-
-def split(tree: Params) -> tuple[Params, Params]:
-    """The hidden matrices, and everything else."""
-
-    def is_matrix(path: Any, leaf: Array) -> bool:
-        name = jax.tree_util.keystr(path[-1:], simple=True) if path else ""
-        return leaf.ndim >= 2 and leaf.size > 0 and name != "embedding"
-
-    return eqx.partition(tree, jax.tree_util.tree_map_with_path(is_matrix, tree))
-
-
-def as_matrix(x: Array) -> Matrix:
-    """All sides but the last as one."""
-    return x.reshape(-1, x.shape[-1])
+        return each(step, params, grads, mean), MuonState(state.count + 1, mean)
 
 
 def orthogonal(x: Matrix, rounds: int) -> Matrix:

@@ -16,17 +16,17 @@ from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps
-from thalweg.optimizers.muon import as_matrix, for_the_rest, orthogonal, split
+from thalweg.optimizers.matrices import AbstractForMatrices, as_matrix
+from thalweg.optimizers.muon import orthogonal
 
 
 class NorMuonState(eqx.Module):
     count: Int[Array, ""]  # updates made
-    mean: Params  # of the matrices' gradients
+    mean: Params  # of the gradients
     square: Params  # [outputs], of the orthogonal matrices' entries
-    rest: Any  # the state of the optimizer for what is no matrix
 
 
-class NorMuon(AbstractOptimizer[NorMuonState]):
+class NorMuon(AbstractForMatrices):
     """Muon that keeps single output units from being moved far more than others.
 
     What is no matrix is left to `rest`, AdamW unless given.
@@ -41,22 +41,16 @@ class NorMuon(AbstractOptimizer[NorMuonState]):
     rest: AbstractOptimizer[Any] | None = None
     rounds: int = eqx.field(default=5, static=True)
 
-    def init(self, params: Params) -> NorMuonState:
-        matrices, others = split(params)
-        units = jax.tree.map(
-            lambda m: jnp.zeros(m.shape[-1], m.dtype), filled(matrices)
-        )
-        return NorMuonState(
-            no_steps(), filled(matrices), units, for_the_rest(self).init(others)
-        )
+    def init_matrices(self, params: Params) -> NorMuonState:
+        mean = filled(params)
+        units = jax.tree.map(lambda m: jnp.zeros(m.shape[-1], m.dtype), mean)
+        return NorMuonState(no_steps(), mean, units)
 
-    def update(
+    def update_matrices(
         self, grads: Params, state: NorMuonState, params: Params
     ) -> tuple[Params, NorMuonState]:
         now = self.at(state.count)
-        matrices, others = split(params)
-        own, foreign = split(grads)
-        mean = each(lambda m, g: now.b1 * m + (1 - now.b1) * g, state.mean, own)
+        mean = each(lambda m, g: now.b1 * m + (1 - now.b1) * g, state.mean, grads)
         direction = jax.tree.map(lambda m: orthogonal(as_matrix(m), self.rounds), mean)
         square = each(
             lambda v, o: now.b2 * v + (1 - now.b2) * jnp.mean(o * o, axis=0),
@@ -70,7 +64,5 @@ class NorMuon(AbstractOptimizer[NorMuonState]):
             o = o * (0.2 * o.size**0.5 / jnp.where(norm > 0, norm, 1.0))
             return -now.learning_rate * (o.reshape(p.shape) + now.weight_decay * p)
 
-        updates = each(step, matrices, direction, square)
-        more, rest = for_the_rest(self).update(foreign, state.rest, others)
-        updates = eqx.combine(updates, more)
-        return updates, NorMuonState(state.count + 1, mean, square, rest)
+        updates = each(step, params, direction, square)
+        return updates, NorMuonState(state.count + 1, mean, square)
