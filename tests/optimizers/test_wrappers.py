@@ -1,8 +1,5 @@
 """Clipping, groups, choice of optimizer, plateau, skipping: what they promise."""
 
-import json
-from pathlib import Path
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -33,10 +30,9 @@ from thalweg.optimizers import (
     hyper_parameters,
     scaled,
 )
+from thalweg.testing.oracles import recorded
 
-PLATEAU = json.loads(
-    (Path(__file__).parent / "trajectories" / "plateau.json").read_text()
-)
+PLATEAU = recorded("schedules/on_plateau")
 GRADS = {"a": jnp.array([3.0, -4.0]), "b": jnp.array(12.0)}  # norms 5, 12, 13
 PARAMS = {
     "embedding": jnp.array([[0.5, 1.0]]),

@@ -1,8 +1,6 @@
 """Every schedule: its formula, its boundaries, its oracle, and the room's contract."""
 
 import inspect
-import json
-from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -33,8 +31,9 @@ from thalweg.schedules import (
     as_schedule,
     resolve,
 )
+from thalweg.testing.oracles import recorded
 
-TORCH = json.loads((Path(__file__).parent / "trajectories" / "torch.json").read_text())
+TORCH = recorded("schedules/by_step")
 HORIZON = 100
 
 

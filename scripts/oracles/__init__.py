@@ -1,0 +1,1 @@
+"""The calls of other libraries that are recorded, one file per library."""

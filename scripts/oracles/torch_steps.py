@@ -1,0 +1,31 @@
+"""How a case runs on an optimizer of PyTorch's kind, whoever wrote it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from oracles.cases import Case, join
+
+torch.set_default_dtype(torch.float64)  # for NAdam's product of momenta
+
+
+def run(case: Case) -> Iterator[list[float]]:
+    """The parameters after each step."""
+
+    def shown(leaves: list[np.ndarray]) -> list[torch.Tensor]:
+        turned = [x.T if case.turned else x for x in leaves]
+        return [torch.tensor(np.ascontiguousarray(x)) for x in turned]
+
+    params = [x.requires_grad_() for x in shown(case.problem.start)]
+    optimizer = case.make(params, lr=case.peak)
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+    for step, grads in enumerate(case.problem.gradients):
+        for group in optimizer.param_groups:
+            group["lr"] = case.rate(step)
+        for p, g in zip(params, shown(grads), strict=True):
+            p.grad = g
+        optimizer.step()
+        after = [p.detach().numpy() for p in params]
+        yield join([x.T for x in after] if case.turned else after)
