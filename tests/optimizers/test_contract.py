@@ -20,6 +20,7 @@ from thalweg.optimizers import (
     ClipByNorm,
     ClipByValue,
     Groups,
+    Momentum,
     Nesterov,
     OneOf,
     ReduceOnPlateau,
@@ -27,6 +28,7 @@ from thalweg.optimizers import (
     SkipNonFinite,
     chain,
     decay_only,
+    partition,
 )
 from thalweg.testing.optimizers import CHECKS
 
@@ -39,6 +41,7 @@ WRAPPED = {
     ),
     "groups": Groups(AdamW(1e-2), {"0": {"learning_rate": 0.5}, "*": {}}, strict=False),
     "one of": OneOf([SGD(1e-2), RMSprop(1e-2), decay_only(AdamW(1e-2))], 2),
+    "partition": partition({"a": Momentum(1e-2), "*": AdamW(1e-2)}, strict=False),
     "plateau": ReduceOnPlateau(Adam(1e-2)),
     "skip": SkipNonFinite(AMSGrad(1e-2)),
 }
@@ -53,6 +56,7 @@ INFRASTRUCTURE = {
     "matrices",
     "objective",
     "one_of",
+    "partition",
     "plateau",
     "skip_nonfinite",
     "vectors",

@@ -19,15 +19,18 @@ from thalweg.optimizers import (
     ClipByValue,
     Groups,
     Momentum,
+    Muon,
     Nesterov,
     OneOf,
     ReduceOnPlateau,
     RMSprop,
+    ScheduleFreeSGD,
     SkipNonFinite,
     chain,
     decay_only,
     global_norm,
     hyper_parameters,
+    partition,
     scaled,
 )
 from thalweg.testing.oracles import recorded
@@ -206,6 +209,65 @@ def test_decay_only_on_weights(wrap):
     for layer in expected["layers"]:
         layer["bias"] = jnp.zeros_like(layer["bias"])
     assert_same(got, expected, rtol=1e-6)
+
+
+# -- partition
+
+
+def test_each_optimizer_of_a_partition_updates_its_own():
+    optimizer = partition(
+        {"layers/0/*": SGD(0.1), "bias": Momentum(1.0), "*": AdamW(0.5)}
+    )
+    got, state = update(optimizer)
+    got, _ = update(optimizer, state=state)
+    assert_same(got["layers"][0], jax.tree.map(lambda g: -0.1 * g, ONES["layers"][0]))
+    assert_same(got["layers"][1]["bias"], -1.9 * jnp.ones(1), rtol=1e-6)
+    adamw, alone = AdamW(0.5), {"embedding": PARAMS["embedding"]}
+    one = jax.tree.map(jnp.ones_like, alone)
+    _, state = update(adamw, one, alone)
+    assert_same(got["embedding"], update(adamw, one, alone, state)[0]["embedding"])
+
+
+def test_a_partition_passes_losses_and_solutions_on():
+    optimizer = partition(
+        {
+            "bias": ReduceOnPlateau(SGD(1.0), patience=0, factor=0.5),
+            "*": ScheduleFreeSGD(0.5),
+        }
+    )
+    state = observed(optimizer, [1.0, 1.0])
+    updates, state = update(optimizer, state=state)
+    assert_same(updates["layers"][1]["bias"], -0.5 * jnp.ones(1))
+    params = jax.tree.map(jnp.add, PARAMS, updates)
+    updates, state = update(optimizer, params=params, state=state)
+    params = jax.tree.map(jnp.add, params, updates)
+    found = optimizer.solution(params, state)
+    assert_same(found["layers"][1]["bias"], params["layers"][1]["bias"])
+    assert (found["embedding"] != params["embedding"]).all()
+
+
+def test_a_partition_tells_who_updates_what():
+    optimizer = partition(
+        {"kernel": Muon(0.5, rest=SGD()), "*": SGD(schedules.Cosine(0.1, 10))}
+    )
+    assert str(optimizer.describe(PARAMS)).splitlines() == [
+        "embedding        (1, 2)  *: SGD(learning_rate=Cosine, l2=0)",
+        "layers/0/bias    (2,)    *: SGD(learning_rate=Cosine, l2=0)",
+        "layers/0/kernel  (1, 2)  kernel: Muon(learning_rate=0.5, momentum=0.95, "
+        "weight_decay=0.01)",
+        "layers/1/bias    (1,)    *: SGD(learning_rate=Cosine, l2=0)",
+        "layers/1/kernel  (2, 1)  kernel: Muon(learning_rate=0.5, momentum=0.95, "
+        "weight_decay=0.01)",
+    ]
+
+
+def test_partition_errors():
+    with pytest.raises(InvalidInput, match="no pattern matches 'embedding'"):
+        update(partition({"kernel": SGD(), "bias": SGD()}))
+    with pytest.raises(InvalidInput, match="'foo' is the first match of none"):
+        update(partition({"foo": SGD(), "*": SGD()}))
+    with pytest.raises(InvalidInput, match=r"'kernel' has 0\.1"):
+        partition({"kernel": 0.1})
 
 
 # -- hyper-parameters by name

@@ -37,6 +37,7 @@ from thalweg.optimizers.nesterov import Nesterov
 from thalweg.optimizers.normuon import NorMuon
 from thalweg.optimizers.objective import Objective
 from thalweg.optimizers.one_of import OneOf
+from thalweg.optimizers.partition import Partition, partition
 from thalweg.optimizers.plateau import ReduceOnPlateau
 from thalweg.optimizers.prodigy import Prodigy
 from thalweg.optimizers.radam import RAdam
@@ -105,6 +106,7 @@ __all__ = [
     "NorMuon",
     "Objective",
     "OneOf",
+    "Partition",
     "Prodigy",
     "RAdam",
     "RMSprop",
@@ -120,5 +122,6 @@ __all__ = [
     "hyper_parameters",
     "looks_further",
     "on_vectors",
+    "partition",
     "scaled",
 ]
