@@ -18,6 +18,7 @@ import json
 import os
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,16 @@ def record(library: str, wanted: str = "") -> None:
 
 
 def record_schedules() -> None:
-    """Those of PyTorch."""
+    """Those of PyTorch, and some of Keras and pytorch_optimizer."""
     import torch
 
     schedules = import_module("oracles.schedules")
     about = {"oracle": "torch", "version": torch.__version__.split("+")[0]}
     write("schedules/by_step", about | {"rates": schedules.by_step()})
+    for library in ("keras", "pytorch_optimizer"):
+        rates = getattr(schedules, f"of_{library}")()
+        others = {"oracle": library, "version": version(library), "rates": rates}
+        write(f"schedules/of_{library}", others)
     write("schedules/on_plateau", about | {"cases": schedules.on_plateau()})
 
 

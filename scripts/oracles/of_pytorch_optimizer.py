@@ -18,4 +18,9 @@ CASES = [
         "MARS(rate, weight_decay=0.1, first='scaled', epsilon_hat=True)",
     ),
     Case(call(po.Lion, weight_decay=0.1), "Lion(rate, weight_decay=0.1)"),
+    Case(
+        call(po.AdEMAMix, t_alpha_beta3=40, weight_decay=0.1, weight_decouple=True),
+        "AdEMAMix(rate, alpha=Warmup(5.0, 40, warmup=1), "
+        "b3=HalfLifeWarmup(0.9999, 40), weight_decay=0.1)",
+    ),
 ]

@@ -12,33 +12,54 @@ import pytest
 from thalweg import schedules
 from thalweg.core.errors import InvalidInput, UnknownName
 from thalweg.schedules import (
+    REX,
     SCHEDULES,
     AbstractSchedule,
     Constant,
     Cosine,
     CosLog4,
+    Cyclic,
     Exponential,
     FlatCosine,
+    HalfLifeWarmup,
     InverseTime,
+    Joined,
     Linear,
     MultiStep,
     OneCycle,
     OneOf,
+    Piecewise,
     Polynomial,
     Product,
+    Restarts,
     Step,
+    Warmup,
     WarmupCosine,
+    WarmupStableDecay,
     as_schedule,
     resolve,
 )
 from thalweg.testing.oracles import recorded
 
-TORCH = recorded("schedules/by_step")
+RECORDED = {
+    name: rates
+    for file in ("by_step", "of_keras", "of_pytorch_optimizer")
+    for name, rates in recorded(f"schedules/{file}")["rates"].items()
+}
 HORIZON = 100
 
 
+# Keras' takes pi in single precision
+TOLERANCE = {"restarts_falling": 1e-6}
+
+
+@eqx.filter_jit
+def _values(schedule, steps):
+    return jax.vmap(schedule)(steps)
+
+
 def values(schedule, steps=HORIZON):
-    return np.asarray(jax.vmap(schedule)(jnp.arange(steps)))
+    return np.asarray(_values(schedule, np.arange(steps, dtype=np.int32)))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +75,35 @@ def values(schedule, steps=HORIZON):
         ("multistep", lambda: MultiStep(1.0, boundaries=(5, 6, 30))),
         ("polynomial", lambda: Polynomial(1.0, 30, power=1.5)),
         ("exponential", lambda: Exponential(1.0, factor=0.9)),
+        ("restarts", lambda: Restarts(1.0, cycle=5, growth=3, end=0.1)),
+        ("restarts_alike", lambda: Restarts(1.0, cycle=7, growth=1)),
+        ("restarts_falling", lambda: Restarts(1.0, cycle=6, factor=0.5)),
+        ("triangular", lambda: Cyclic(1.0, cycle=8)),
+        ("triangular2", lambda: Cyclic(1.0, cycle=10, up=0.3, factor=0.5)),
+        (
+            "exp_range",
+            lambda: Cyclic(1.0, 8, cycle=1, up=0.75, factor=0.9**8, staircase=False),
+        ),
+        ("rex", lambda: REX(1.0, 40, end=0.1)),
     ],
 )
-def test_pytorch(x64, name, schedule):
-    expected = TORCH["rates"][name]
+def test_recorded(x64, name, schedule):
+    expected = RECORDED[name]
     got = values(schedule(), len(expected))
     assert got.dtype == np.float64
-    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-15)
+    rtol = TOLERANCE.get(name, 1e-10)
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("shape", "end"), [("1-sqrt", 0.0), ("linear", 0.0), ("cosine", 0.1)]
+)
+def test_warmup_stable_decay(x64, shape, end):
+    """Its warm-up is the recorded one a step later, which begins with a lost step."""
+    schedule = WarmupStableDecay(1.0, 40, warmup=0.2, decay=0.3, end=end, shape=shape)
+    expected = RECORDED[f"stable_{shape}"]
+    expected = expected[1:9] + expected[8:]
+    np.testing.assert_allclose(values(schedule, 45), expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +134,37 @@ def test_pytorch(x64, name, schedule):
             lambda: MultiStep(0.3, 40, boundaries=(0.25, 0.75), factor=0.5),
             lambda: optax.piecewise_constant_schedule(0.3, {10: 0.5, 30: 0.5}),
         ),
+        (
+            lambda: Piecewise((0.3, 0.6, 0.06), (0.5, 1.0), steps=60),
+            lambda: optax.piecewise_constant_schedule(0.3, {30: 2.0, 60: 0.1}),
+        ),
+        *(
+            (
+                lambda shape=shape: Piecewise((0.3, 0.6, 0.06), (30, 70), shape=shape),
+                lambda shape=shape: optax.piecewise_interpolate_schedule(
+                    shape, 0.3, {30: 2.0, 70: 0.1}
+                ),
+            )
+            for shape in ("linear", "cosine")
+        ),
+        (
+            lambda: Joined([0.1, Linear(0.3, 20), Exponential(0.2, 10)], (10, 45)),
+            lambda: optax.join_schedules(
+                [
+                    optax.constant_schedule(0.1),
+                    optax.linear_schedule(0.3, 0.0, 20),
+                    optax.exponential_decay(0.2, 10, 0.01),
+                ],
+                [10, 45],
+            ),
+        ),
+        (
+            lambda: Restarts(0.3, cycle=20, growth=1.0, factor=0.5),
+            lambda: optax.join_schedules(
+                [optax.cosine_decay_schedule(0.3 * 0.5**i, 20) for i in range(5)],
+                [20, 40, 60, 80],
+            ),
+        ),
     ],
 )
 def test_optax(schedule, oracle):
@@ -111,6 +185,63 @@ def test_warmup_never_wastes_the_first_step_and_is_part_of_the_horizon():
 def test_warmup_of_no_steps_is_a_cosine():
     got = values(WarmupCosine(0.5, 50, warmup=0.0))
     np.testing.assert_allclose(got, values(Cosine(0.5, 50)), rtol=1e-6, atol=1e-9)
+
+
+def test_a_warmup_reaches_its_peak_and_stays_there():
+    got = values(Warmup(0.5, 50, warmup=0.2), 60)
+    np.testing.assert_allclose(got[:10], 0.5 * np.arange(1, 11) / 10, rtol=1e-6)
+    assert (got[9:] == 0.5).all()
+    assert (values(Warmup(0.5, 50, warmup=0.0)) == 0.5).all()
+
+
+def test_half_lives_grow_along_a_line(x64):
+    got = np.log(0.5) / np.log(values(HalfLifeWarmup(0.999, 40, start=0.8), 60))
+    first, last = np.log(0.5) / np.log([0.8, 0.999])
+    part = np.minimum(np.arange(1, 61) / 40, 1)
+    np.testing.assert_allclose(got, first + (last - first) * part, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("growth", "cycles"), [(1.0, 9), (1.5, 9), (2.0, 19), (3.0, 9)]
+)
+def test_a_cycle_begins_exactly_at_its_boundary(growth, cycles):
+    """In single precision too, where a logarithm may miss a whole number."""
+    starts = np.round(11 * np.cumsum(growth ** np.arange(cycles))).astype(np.int32)
+    starts = np.concatenate([np.zeros(1, np.int32), starts])
+    schedule = Restarts(1.0, cycle=11, growth=growth, factor=0.5)
+    first, last = _values(schedule, starts), _values(schedule, starts[1:] - 1)
+    np.testing.assert_allclose(first, 0.5 ** np.arange(cycles + 1), rtol=1e-6)
+    assert (last < 0.03 * first[:-1]).all()
+
+
+def test_a_cycle_reaches_both_bounds():
+    got = values(Cyclic(1.0, HORIZON, up=0.5, div_factor=10))
+    assert got.max() == 1.0
+    assert got.min() == np.float32(0.1)
+    saw = values(Cyclic(1.0, cycle=10, up=0.0))
+    np.testing.assert_allclose(saw[:11], [*np.linspace(1, 0.325, 10), 1.0], rtol=1e-6)
+
+
+def test_equal_boundaries_make_a_jump():
+    got = values(Piecewise((0.0, 1.0, 3.0, 4.0), (4, 4, 6), shape="linear"), 8)
+    np.testing.assert_allclose(got, [0, 0.25, 0.5, 0.75, 3, 3.5, 4, 4])
+
+
+def test_what_is_joined_may_overflow_before_its_start():
+    schedule = Joined([2.0, Exponential(1.0, factor=1e-6)], (40,))
+    slopes = jax.grad(lambda s: s(jnp.asarray(1)))(schedule)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(slopes))
+
+
+def test_tables_are_leaves():
+    @jax.jit
+    @jax.vmap
+    def at_5(scale):
+        table = Piecewise(scale * jnp.ones(3), scale * jnp.array([1.0, 2.0]))
+        both = Joined([0.0, table], scale[None])
+        return both(jnp.asarray(5))
+
+    np.testing.assert_allclose(at_5(jnp.array([1.0, 2.0, 8.0])), [1.0, 2.0, 0.0])
 
 
 def test_inverse_time():
@@ -148,7 +279,17 @@ def test_lengths_are_fractions_of_the_horizon():
 
 
 def test_an_endless_schedule_holds_its_last_value():
-    for kind in (Polynomial, Linear, Cosine, WarmupCosine, FlatCosine, CosLog4):
+    for kind in (
+        Polynomial,
+        Linear,
+        Cosine,
+        WarmupCosine,
+        FlatCosine,
+        CosLog4,
+        REX,
+        Warmup,
+        WarmupStableDecay,
+    ):
         got = values(kind(1.0, 10), 40)
         np.testing.assert_allclose(got[10:], got[10], atol=1e-6)
 
@@ -189,7 +330,8 @@ def test_every_schedule_is_in_the_registry():
         for kind in vars(schedules).values()
         if inspect.isclass(kind) and issubclass(kind, AbstractSchedule)
     }
-    assert kinds - set(SCHEDULES.values()) == {AbstractSchedule, OneOf, Product}
+    others = {AbstractSchedule, HalfLifeWarmup, Joined, OneOf, Piecewise, Product}
+    assert kinds - set(SCHEDULES.values()) == others
 
 
 def test_one_of_is_the_one_named_and_its_index_may_be_data():
@@ -222,6 +364,16 @@ def test_numbers_and_products():
         (lambda: as_schedule("cosine"), "but got str"),
         (lambda: OneOf([Constant(1.0)], 1), "one of 1 alternatives, but got 1"),
         (lambda: OneOf([], 0), "at least one"),
+        (lambda: Restarts(0.1), "at least one step, but got 0.14"),
+        (lambda: Restarts(0.1, 9, growth=0.5), "at least 1, but got 0.5"),
+        (lambda: Cyclic(0.1), "at least one step"),
+        (lambda: WarmupStableDecay(0.1, 9, shape="sqrt"), "one of 1-sqrt"),
+        (lambda: WarmupStableDecay(0.1, 9, decay=1.0), "fit in the horizon"),
+        (lambda: Piecewise((1, 2), (3, 4)), "got 2 values and 2 boundaries"),
+        (lambda: Piecewise((1, 2, 3), (4, 3)), "ascending order, but got"),
+        (lambda: Piecewise((1, 2), (4,), shape="log"), "one of constant"),
+        (lambda: Joined([1.0], (4,)), "1 schedules and 1 boundaries"),
+        (lambda: Joined([1.0, 2.0], (-4,)), "ascending order, but got"),
     ],
 )
 def test_errors(make, says):

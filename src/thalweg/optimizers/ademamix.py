@@ -2,7 +2,8 @@
 
 Pagliardini, Ablin & Grangier 2025, Algorithm 1, https://arxiv.org/abs/2409.03137
 Departs from the paper: the warm-ups of `alpha` and `b3` are schedules of these
-hyper-parameters, constant by default.
+hyper-parameters, `Warmup(alpha, T, warmup=1)` and `HalfLifeWarmup(b3, T, start=b1)`;
+they are constant by default.
 """
 
 from dataclasses import KW_ONLY

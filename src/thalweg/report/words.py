@@ -61,6 +61,12 @@ _SCHEDULES = {
     "polynomial": "the learning rate falls as a polynomial",
     "linear": "the learning rate falls linearly",
     "coslog4": "the learning rate follows four cosine cycles that lengthen",
+    "flat_cosine": "the learning rate stays as it is, then falls along a cosine",
+    "rex": "the learning rate falls ever faster (REX)",
+    "warmup": "the learning rate warms up, then stays as it is",
+    "warmup_stable_decay": "the learning rate warms up, stays, and falls in the end",
+    "restarts": "the learning rate follows cosines that restart",
+    "cyclic": "the learning rate rises and falls again and again",
     "plateau": "the learning rate falls whenever the validation loss stalls",
 }
 _NONE = ("none", "no", "off", "identity", "linear", "", None, False)

@@ -58,6 +58,21 @@ def known(value: Any) -> np.ndarray:
     return np.asarray(value) if concrete else np.zeros(0)
 
 
+def as_vector(value: Any) -> Array:
+    """Numbers that belong together, as one floating array."""
+    return jnp.atleast_1d(jnp.asarray(value, jnp.result_type(float)))
+
+
+def check_ascending(boundaries: Array) -> None:
+    """An error if known boundaries are no steps in ascending order."""
+    numbers = known(boundaries)
+    if (numbers[..., 1:] < numbers[..., :-1]).any() or (numbers < 0).any():
+        raise InvalidInput(
+            "`boundaries` must be steps in ascending order, but got "
+            f"{numbers.tolist()}. Sort them, and what holds between them."
+        )
+
+
 def resolve(tree: T, step: Int[Array, ""]) -> T:
     """`tree` with every schedule replaced by its value at `step`."""
     return jax.tree.map(

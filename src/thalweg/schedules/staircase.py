@@ -5,7 +5,6 @@ The new value holds *at* the boundary: after `boundaries=(30,)` the update numbe
 """
 
 from dataclasses import KW_ONLY
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,11 +13,7 @@ from jaxtyping import Array, Float, Int
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper
-from thalweg.schedules.base import AbstractSchedule, known
-
-
-def _as_boundaries(value: Any) -> Array:
-    return jnp.asarray(value, jnp.result_type(float))
+from thalweg.schedules.base import AbstractSchedule, as_vector, known
 
 
 class Step(AbstractSchedule):
@@ -58,7 +53,7 @@ class MultiStep(AbstractSchedule):
     steps: Hyper = hyper(1.0)
     _: KW_ONLY
     boundaries: Float[Array, "..."] = eqx.field(
-        converter=_as_boundaries, default=(0.5, 0.75), metadata={"hyper": True}
+        converter=as_vector, default=(0.5, 0.75), metadata={"hyper": True}
     )
     factor: Hyper = hyper(0.1)
 
