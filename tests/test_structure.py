@@ -16,6 +16,7 @@ FLOORS = (
     ("data",),
     ("spaces",),
     ("surrogates",),
+    ("strategies",),
     ("proposers",),
     ("networks",),
     ("optimizers",),

@@ -24,6 +24,7 @@ _ROOMS = (
     "schedules",
     "spaces",
     "store",
+    "strategies",
     "study",
     "surrogates",
     "testing",

@@ -17,6 +17,7 @@ def _registries() -> Mapping[str, Callable[[], Mapping[str, Any]]]:
 
     return {
         "optimizers": of("optimizers", "OPTIMIZERS"),
+        "strategies": of("strategies", "STRATEGIES"),
         "schedules": of("schedules", "SCHEDULES"),
         "activations": of("activations", "ACTIVATIONS"),
         "losses": of("losses", "LOSSES"),
