@@ -66,6 +66,15 @@ def test_every_convention_matters(x64, one, other):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ("Kron(rate)", "Kron(rate, whiten='gradient')"),
+        ("Kron(rate)", "Kron(rate, memory='one_diagonal')"),
+        ("Kron(rate)", "Kron(rate, memory='smart_one_diagonal')"),
+        ("Kron(rate)", "Kron(rate, longest=3)"),
+        ("Kron(rate)", "Kron(rate, frequency=0.5, settling=10.0, anneal=0.1)"),
+        ("Kron(rate)", "Kron(rate, preconditioner_rate=0.05)"),
+        ("Kron(rate)", "Kron(rate, initial_scale=0.5)"),
+        ("Kron(rate)", "Kron(rate, clip=1.0)"),
+        ("Kron(rate)", "Kron(rate, seed=1)"),
         ("Muon(rate)", "Muon(rate, nesterov=False)"),
         ("Muon(rate)", "Muon(rate, scale='original')"),
         ("Muon(rate)", "Muon(rate, scale='none')"),

@@ -27,6 +27,7 @@ from thalweg.optimizers.clipping import (
 )
 from thalweg.optimizers.groups import Groups, decay_only
 from thalweg.optimizers.interop import as_optax, from_optax
+from thalweg.optimizers.kron import Kron
 from thalweg.optimizers.lamb import LAMB
 from thalweg.optimizers.lion import Lion
 from thalweg.optimizers.mars import MARS
@@ -74,6 +75,7 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
         "ademamix": AdEMAMix,
         "mars": MARS,
         "prodigy": Prodigy,
+        "kron": Kron,
     },
 )
 
@@ -98,6 +100,7 @@ __all__ = [
     "ClipByNorm",
     "ClipByValue",
     "Groups",
+    "Kron",
     "Lion",
     "Momentum",
     "Muon",

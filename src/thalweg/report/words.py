@@ -45,6 +45,7 @@ _WORDS = {
     "ademamix": "AdEMAMix",
     "mars": "MARS-AdamW",
     "prodigy": "Prodigy",
+    "kron": "PSGD-Kron",
     "he": "He",
     "glorot": "Glorot",
     "lecun": "LeCun",
