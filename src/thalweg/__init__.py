@@ -43,6 +43,7 @@ _DOORS = {
     "TabularRegressor": "automl",
     "ThalwegError": "core.errors",
     "load": "automl",
+    "range_test": "training",
     "search": "study",
     "train": "training",
 }

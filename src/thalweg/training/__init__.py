@@ -8,6 +8,8 @@ from thalweg.training.dataset import Dataset
 from thalweg.training.devices import configure
 from thalweg.training.engine import Engine, Tally
 from thalweg.training.population import Task
+from thalweg.training.rate_curve import RangeTest
+from thalweg.training.rate_range import range_test
 
 configure()
 
@@ -20,9 +22,11 @@ __all__ = [
     "History",
     "Job",
     "Model",
+    "RangeTest",
     "Stop",
     "Tally",
     "Task",
     "configure",
+    "range_test",
     "train",
 ]

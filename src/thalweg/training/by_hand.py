@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Float, Num, PyTree
 
 from thalweg.core.errors import InvalidInput, SearchError
-from thalweg.core.rng import key_of, seed_word
+from thalweg.core.rng import seed_word
 from thalweg.evaluation import METRICS, Metric
-from thalweg.losses import LOSSES, AbstractLoss
+from thalweg.losses import AbstractLoss
 from thalweg.networks import AbstractDescription
 from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer
-from thalweg.problem import DEFAULT_LOSS, Problem
+from thalweg.problem import Problem
+from thalweg.training.arguments import at_least, check_outputs, named_loss
 from thalweg.training.bench import Finished, Job
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset
@@ -136,11 +137,11 @@ def train(
     never finite.
     """
     X, y = data
-    loss_name, given = _loss(loss)
+    loss_name, given = named_loss(loss)
     problem = Problem.of(X, y, loss=loss_name, validation=validation, seed=seed)
     chosen = _metrics(metrics, problem)
-    _at_least(1, batch_size=batch_size, judge_every=judge_every)
-    _at_least(0, l1=l1, l2=l2)
+    at_least(1, batch_size=batch_size, judge_every=judge_every)
+    at_least(0, l1=l1, l2=l2)
     dataset = Dataset.of(problem.x, problem.y, problem.splits)
     judge = given or problem.judge()
     length = int(dataset.train_size[0])
@@ -162,7 +163,7 @@ def train(
         l2=np.float32(l2) if l2 else None,
         batch_size=batch_size,
     )
-    _check_outputs(candidate, problem)
+    check_outputs(candidate, problem)
     task = Task(dataset, problem.inputs, problem.outputs, judge)
     engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
     job = Job(0, 0, candidate, 0, seed_word(seed, 0), keep=not keep_best)
@@ -198,13 +199,6 @@ def _as_arrays(X: PyTree) -> PyTree:
     return jax.tree.map(single, X)
 
 
-def _loss(loss: str | AbstractLoss | None) -> tuple[str | None, AbstractLoss | None]:
-    if isinstance(loss, AbstractLoss):
-        names = {kind: name for name, kind in LOSSES.items()}
-        return names.get(type(loss), DEFAULT_LOSS[loss.task]), loss
-    return loss, None
-
-
 def _metrics(names: Sequence[str], problem: Problem) -> tuple[Metric, ...]:
     chosen = tuple(METRICS[name] for name in names)
     for metric in chosen:
@@ -214,31 +208,6 @@ def _metrics(names: Sequence[str], problem: Problem) -> tuple[Metric, ...]:
                 f"means {problem.task}. Choose another metric."
             )
     return chosen
-
-
-def _at_least(least: int, **arguments: float | None) -> None:
-    for name, value in arguments.items():
-        if value is not None and not value >= least:
-            raise InvalidInput(f"`{name}` must be at least {least}, but got {value}.")
-
-
-def _check_outputs(candidate: Candidate, problem: Problem) -> None:
-    """Raises InvalidInput for a network whose outputs don't fit the targets."""
-
-    def outputs(x: PyTree) -> Any:
-        own = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
-        key = key_of(jnp.uint32(0))
-        network = candidate.network.build(own, problem.outputs, key=key)
-        return network(x, key=None, inference=True)
-
-    rows = min(candidate.batch_size, len(problem.target))
-    x = jax.tree.map(lambda leaf: leaf[0, :rows], problem.x)
-    shape = eqx.filter_eval_shape(outputs, x).shape
-    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (rows, problem.outputs):
-        raise InvalidInput(
-            f"The targets need {problem.outputs} outputs, but for {rows} rows the "
-            f"network gives the shape {shape}. Change its last layer."
-        )
 
 
 def _steps(

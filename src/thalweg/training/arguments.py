@@ -1,0 +1,50 @@
+"""What a user hands to `train` and `range_test`, checked."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from thalweg.core.errors import InvalidInput
+from thalweg.core.rng import key_of
+from thalweg.losses import LOSSES, AbstractLoss
+from thalweg.problem import DEFAULT_LOSS, Problem
+from thalweg.training.candidate import Candidate
+
+
+def named_loss(
+    loss: str | AbstractLoss | None,
+) -> tuple[str | None, AbstractLoss | None]:
+    """A loss' name, and the loss itself if it was given as one."""
+    if isinstance(loss, AbstractLoss):
+        names = {kind: name for name, kind in LOSSES.items()}
+        return names.get(type(loss), DEFAULT_LOSS[loss.task]), loss
+    return loss, None
+
+
+def at_least(least: int, **arguments: float | None) -> None:
+    """Raises InvalidInput for an argument below `least`; None is not asked."""
+    for name, value in arguments.items():
+        if value is not None and not value >= least:
+            raise InvalidInput(f"`{name}` must be at least {least}, but got {value}.")
+
+
+def check_outputs(candidate: Candidate, problem: Problem) -> None:
+    """Raises InvalidInput for a network whose outputs don't fit the targets."""
+
+    def outputs(x: PyTree) -> Any:
+        own = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
+        key = key_of(jnp.uint32(0))
+        network = candidate.network.build(own, problem.outputs, key=key)
+        return network(x, key=None, inference=True)
+
+    rows = min(candidate.batch_size, len(problem.target))
+    x = jax.tree.map(lambda leaf: leaf[0, :rows], problem.x)
+    shape = eqx.filter_eval_shape(outputs, x).shape
+    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (rows, problem.outputs):
+        raise InvalidInput(
+            f"The targets need {problem.outputs} outputs, but for {rows} rows the "
+            f"network gives the shape {shape}. Change its last layer."
+        )
