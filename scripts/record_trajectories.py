@@ -33,6 +33,7 @@ LIBRARIES = [
     "keras",
     "schedulefree",
     "prodigyopt",
+    "timm",
     "pytorch_optimizer",
 ]
 

@@ -12,6 +12,8 @@ __all__ = ["CASES", "VERSION", "run"]
 VERSION = version("prodigyopt")
 EVERYTHING = call(
     Prodigy,
+    betas=(0.8, 0.95),
+    eps=1e-3,
     weight_decay=0.1,
     use_bias_correction=True,
     safeguard_warmup=True,
@@ -20,8 +22,8 @@ EVERYTHING = call(
     d_coef=0.5,
 )
 OUR_EVERYTHING = (
-    "Prodigy(rate, weight_decay=0.1, bias_correction=True, safeguard_warmup=True, "
-    "growth=1.5, d0=1e-4, d_factor=0.5)"
+    "Prodigy(rate, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.1, "
+    "bias_correction=True, safeguard_warmup=True, growth=1.5, d0=1e-4, d_factor=0.5)"
 )
 CASES = [
     case

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytorch_optimizer as po
+from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_newton_schulz_5
 
 from oracles import kron_probes, torch_steps
 from oracles.cases import HOSTILE, MATRICES, Case, call
+from oracles.torch_steps import in_double, on_matrices
 
 VERSION = version("pytorch_optimizer")
 for denominator in (po.MARS.apply_ams_bound, po.MARS.apply_ams_bound_foreach):
     denominator.__defaults__ = (0.0,)  # no 1e-15 under the root, which nobody names
+in_double(zero_power_via_newton_schulz_5)
 CASES = [
     Case(
         call(po.MARS, weight_decay=0.1, optimize_1d=True),
@@ -57,6 +60,99 @@ CASES = [
         call(kron_probes.kron, memory_save_mode="all_diag"),
         "Kron(rate, memory='diagonal')",
         problem=MATRICES,
+    ),
+    Case(
+        call(po.SGDW, momentum=0.9, weight_decay=0.1),
+        "Momentum(rate, weight_decay=0.1)",
+    ),
+    Case(
+        call(po.SGDW, momentum=0.9, weight_decay=0.1, nesterov=True),
+        "Nesterov(rate, weight_decay=0.1)",
+    ),
+    Case(call(po.AdaMax, weight_decay=0.1), "Adamax(rate, l2=0.1)"),
+    Case(
+        call(po.RAdam, weight_decay=0.1, degenerated_to_sgd=True),
+        "RAdam(rate, weight_decay=0.1, epsilon_hat=True)",
+    ),
+    Case(
+        call(po.AdEMAMix, weight_decay=0.1, weight_decouple=True),
+        "AdEMAMix(rate, weight_decay=0.1)",
+    ),
+    Case(
+        call(po.AdEMAMix, betas=(0.8, 0.9, 0.99), alpha=3.0, eps=1e-3),
+        "AdEMAMix(rate, b1=0.8, b2=0.9, b3=0.99, alpha=3.0, eps=1e-3)",
+    ),
+    Case(
+        call(po.ScheduleFreeSGD, weight_decay=0.1),
+        "ScheduleFreeSGD(rate, weight_decay=0.1)",
+    ),
+    Case(
+        call(po.ScheduleFreeAdamW, weight_decay=0.1, r=0.5),
+        "ScheduleFreeAdamW(rate, weight_decay=0.1, r=0.5)",
+    ),
+    Case(
+        call(po.Prodigy, weight_decay=0.1), "Prodigy(rate, weight_decay=0.1)", peak=1.0
+    ),
+    Case(
+        call(po.Prodigy, bias_correction=True, safeguard_warmup=True),
+        "Prodigy(rate, bias_correction=True, safeguard_warmup=True)",
+        peak=1.0,
+    ),
+    Case(
+        call(on_matrices(po.Muon), weight_decay=0.1),
+        "Muon(rate, weight_decay=0.1, scale='original')",
+        problem=MATRICES,
+        turned=True,
+    ),
+    Case(
+        call(on_matrices(po.Muon), use_adjusted_lr=True),
+        "Muon(rate, weight_decay=0.0, scale='rms')",
+        problem=MATRICES,
+        turned=True,
+    ),
+    Case(
+        call(
+            on_matrices(po.NorMuon),
+            nesterov=False,
+            update_scale="match_rms",
+            weight_decay=0.1,
+            eps=0.0,
+        ),
+        "NorMuon(rate, weight_decay=0.1, eps=0.0)",
+        problem=MATRICES,
+        turned=True,
+    ),
+    Case(
+        call(po.AdaFactor, betas=(None, 0.999), relative_step=False), "Adafactor(rate)"
+    ),
+    Case(
+        call(
+            po.AdaFactor,
+            betas=(None, 0.999),
+            relative_step=False,
+            scale_parameter=False,
+            weight_decay=0.1,
+        ),
+        "Adafactor(rate, relative=False, weight_decay=0.1)",
+    ),
+    Case(
+        call(po.AdaFactor, betas=(None, 0.999), relative_step=False),
+        "Adafactor(rate, smallest_factored=1)",
+        problem=MATRICES,
+    ),
+    Case(
+        call(
+            on_matrices(po.NorMuon),
+            momentum=0.8,
+            beta2=0.9,
+            nesterov=False,
+            ns_steps=3,
+            update_scale="match_rms",
+            eps=0.0,
+        ),
+        "NorMuon(rate, b1=0.8, b2=0.9, rounds=3, weight_decay=0.0, eps=0.0)",
+        problem=MATRICES,
+        turned=True,
     ),
 ]
 

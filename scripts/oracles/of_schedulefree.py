@@ -18,7 +18,7 @@ CASES = [
     ),
     Case(call(AdamWScheduleFree), "ScheduleFreeAdamW(rate)"),
     Case(
-        call(AdamWScheduleFree, betas=(0.8, 0.95), weight_decay=0.1, r=2.0),
-        "ScheduleFreeAdamW(rate, b1=0.8, b2=0.95, weight_decay=0.1, r=2.0)",
+        call(AdamWScheduleFree, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1, r=2.0),
+        "ScheduleFreeAdamW(rate, b1=0.8, b2=0.95, eps=1e-3, weight_decay=0.1, r=2.0)",
     ),
 ]

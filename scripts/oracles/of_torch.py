@@ -21,7 +21,9 @@ CASES = [
         call(T.SGD, momentum=0.9, nesterov=True, weight_decay=0.1),
         "Nesterov(rate, l2=0.1)",
     ),
+    Case(call(T.SGD, momentum=0.8, nesterov=True), "Nesterov(rate, momentum=0.8)"),
     Case(call(T.Adagrad), "AdaGrad(rate)"),
+    Case(call(T.Adagrad, weight_decay=0.1), "AdaGrad(rate, l2=0.1)"),
     Case(
         call(T.Adagrad, lr_decay=0.05, initial_accumulator_value=0.2),
         "AdaGrad(InverseTime(rate, rate=0.05), initial_accumulator=0.2)",
@@ -39,7 +41,15 @@ CASES = [
         "Adam(rate, b1=0.8, b2=0.95, eps=1e-3, l2=0.1)",
     ),
     Case(call(T.Adamax), "Adamax(rate)"),
+    Case(
+        call(T.Adamax, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+        "Adamax(rate, b1=0.8, b2=0.95, eps=1e-3, l2=0.1)",
+    ),
     Case(call(T.Adam, amsgrad=True), "AMSGrad(rate)"),
+    Case(
+        call(T.Adam, amsgrad=True, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+        "AMSGrad(rate, b1=0.8, b2=0.95, eps=1e-3, l2=0.1)",
+    ),
     Case(call(T.AdamW), "AdamW(rate)"),
     Case(
         call(T.AdamW, betas=(0.8, 0.95), weight_decay=0.5),
@@ -48,6 +58,10 @@ CASES = [
     Case(
         call(T.NAdam, weight_decay=0.1, decoupled_weight_decay=True),
         "NAdamW(rate, weight_decay=0.1)",
+    ),
+    Case(
+        call(T.NAdam, betas=(0.8, 0.95), momentum_decay=0.1),
+        "NAdamW(rate, b1=0.8, b2=0.95, momentum_decay=0.1, weight_decay=0.0)",
     ),
     Case(call(T.Adadelta), "Adadelta(rate)", peak=1.0),
     Case(
@@ -72,6 +86,17 @@ CASES = [
         "weight_decay=0.1)",
         problem=MATRICES,
         turned=True,
+    ),
+    Case(
+        call(T.Adafactor, eps=(1e-30, 1e-3)),
+        "Adafactor(rate, smallest_factored=1)",
+        problem=MATRICES,
+    ),
+    Case(
+        call(T.Adafactor, eps=(1e-30, 1e-2), beta2_decay=-0.5, d=1.5, weight_decay=0.1),
+        "Adafactor(rate, smallest_factored=1, decay=0.5, clip=1.5, "
+        "smallest_scale=1e-2, weight_decay=0.1)",
+        problem=MATRICES,
     ),
 ]
 

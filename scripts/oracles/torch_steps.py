@@ -1,6 +1,7 @@
 """How a case runs on an optimizer of PyTorch's kind, whoever wrote it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,3 +30,20 @@ def run(case: Case) -> Iterator[list[float]]:
         optimizer.step()
         after = [p.detach().numpy() for p in params]
         yield join([x.T for x in after] if case.turned else after)
+
+
+def in_double(function: Callable[..., Any]) -> None:
+    """Let a function whose default is half precision compute in double."""
+    defaults = function.__defaults__ or ()
+    half = torch.bfloat16
+    function.__defaults__ = tuple(torch.float64 if x is half else x for x in defaults)
+
+
+def on_matrices(make: type) -> Callable[..., Any]:
+    """A rule of Muon's kind, told that every parameter is a matrix to be treated so."""
+
+    def made(params: Any, **settings: Any) -> Any:
+        return make([{"params": params, "use_muon": True}], **settings)
+
+    made.__name__ = make.__name__
+    return made

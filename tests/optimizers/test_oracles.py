@@ -1,5 +1,8 @@
 """Step by step against other libraries, and against the papers' equations."""
 
+import ast
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,13 +14,31 @@ from thalweg.schedules import Linear
 from thalweg.testing import oracles
 from thalweg.testing.oracles import apart, build, cases, ours, problem
 
-CASES = [pytest.param(c, id=f"{c.oracle}-{c.call}-{c.problem}") for c in cases()]
+CASES = [
+    pytest.param(c, id=f"{c.kind}-{c.oracle}-{c.call}-{c.problem}") for c in cases()
+]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_step_is_the_oracles(case):
     assert len(case.params) >= 50
     assert oracles.difference(case) <= case.tolerance
+
+
+# What other tests hold: settings of random draws, and methods with one oracle only.
+ELSEWHERE = {"kron": {"clip", "initial_scale", "preconditioner_rate", "seed"}}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_oracles_hold_every_setting(name):
+    """Each field that a call may set is set by a case."""
+    kind = OPTIMIZERS[name]
+    own = [case for case in cases() if case.kind == kind.__name__]
+    assert len({case.oracle for case in own}) >= 2 - (name in ELSEWHERE)
+    calls = [ast.parse(case.ours, mode="eval").body for case in own]
+    given = {keyword.arg for call in calls for keyword in call.keywords}
+    fields = {field.name for field in dataclasses.fields(kind) if field.init}
+    assert fields - given <= {"learning_rate", "rest"} | ELSEWHERE.get(name, set())
 
 
 CONVENTIONS = [
@@ -35,6 +56,7 @@ CONVENTIONS = [
     ("Adamax(rate)", "Adamax(rate, eps_outside=True)"),
     ("AMSGrad(rate)", "AMSGrad(rate, correction='before')"),
     ("AMSGrad(rate)", "AMSGrad(rate, correction='none')"),
+    ("AMSGrad(rate)", "AMSGrad(rate, epsilon_hat=True)"),
     ("AdamW(rate)", "AdamW(rate, independent=True)"),
     ("AdamW(rate)", "AdamW(rate, epsilon_hat=True)"),
     ("RAdam(rate)", "RAdam(rate, epsilon_hat=True)"),

@@ -3,7 +3,8 @@
 Reddi, Kale & Kumar 2018, Algorithm 2, https://arxiv.org/abs/1904.09237
 Departs from the paper, which corrects no bias and has no `eps`, as PyTorch does: the
 maximum of the raw second moments is corrected afterwards. `correction="before"`
-corrects before the maximum, as optax does; `correction="none"` is the paper.
+corrects before the maximum, as optax does; `correction="none"` is the paper;
+`epsilon_hat=True` with the default is Keras.
 """
 
 from dataclasses import KW_ONLY
@@ -54,6 +55,7 @@ class AMSGrad(AbstractOptimizer[AMSGradState]):
     correction: Literal["after", "before", "none"] = eqx.field(
         default="after", static=True
     )
+    epsilon_hat: bool = eqx.field(default=False, static=True)  # as in Adam
 
     def init(self, params: Params) -> AMSGradState:
         zero = Average.empty(params)
@@ -74,8 +76,9 @@ class AMSGrad(AbstractOptimizer[AMSGradState]):
         )
         bias = one if self.correction == "none" else mean.weight
         rate, scale = now.learning_rate / bias, 1 / root(after)
+        eps = now.eps * scale if self.epsilon_hat else now.eps
         updates = each(
-            lambda p, m, u: -rate * m / (root(u) * scale + now.eps),
+            lambda p, m, u: -rate * m / (root(u) * scale + eps),
             params,
             mean.total,
             largest,

@@ -41,6 +41,7 @@ class Paper(NamedTuple):
 
 
 PAPERS = [
+    Paper(momentum.cauchy, "SGD(rate)"),
     Paper(momentum.polyak, "Momentum(rate)"),
     Paper(momentum.nesterov, "Nesterov(rate)"),
     Paper(moments.adagrad, "AdaGrad(rate)"),
@@ -64,9 +65,44 @@ PAPERS = [
         {"decay": 0.02 * RATE},
     ),
     Paper(moments.nadam, "NAdamW(rate, weight_decay=0.0)"),
+    Paper(
+        moments.nadam,
+        "NAdamW(rate, weight_decay=0.02, independent=True)",
+        {"decay": 0.02},
+    ),
     Paper(momentum.lion, "Lion(rate, weight_decay=0.1)", {"decay": 0.1}),
     Paper(averages.schedule_free, "ScheduleFreeAdamW(rate)"),
     Paper(averages.schedule_free, "ScheduleFreeSGD(rate)", {"adaptive": False}),
+    Paper(moments.radam, "RAdam(rate, eps=1e-300)"),
+    Paper(
+        moments.radam,
+        "RAdam(rate, b2=0.9, eps=1e-300, threshold=4.0)",
+        {"b2": 0.9, "threshold": 4.0},
+    ),
+    Paper(moments.ademamix, "AdEMAMix(rate, weight_decay=0.1)", {"decay": 0.1}),
+    Paper(moments.lamb, "LAMB(rate, weight_decay=0.1)", {"decay": 0.1}),
+    Paper(
+        moments.mars,
+        "MARS(rate, gamma=0.05, weight_decay=0.1)",
+        {"gamma": 0.05, "decay": 0.1},
+    ),
+    Paper(
+        matrices.adafactor,
+        "Adafactor(rate, smallest_factored=1)",
+        problem="matrices",
+    ),
+    Paper(
+        matrices.adafactor,
+        "Adafactor(rate, smallest_factored=1, eps=1e-3, smallest_scale=0.5)",
+        {"eps1": 1e-3, "eps2": 0.5},
+        problem="matrices",
+    ),
+    Paper(
+        matrices.muon,
+        "Muon(rate, weight_decay=0.1)",
+        {"decay": 0.1},
+        problem="matrices",
+    ),
     Paper(
         matrices.normuon,
         "NorMuon(rate, b2=0.9, weight_decay=0.1)",

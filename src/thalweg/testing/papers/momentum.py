@@ -3,6 +3,13 @@
 import numpy as np
 
 
+def cauchy(p, grads, rate):
+    """Cauchy 1847: x_{t+1} = x_t - a g_t."""
+    for g in grads:
+        p = p - rate * g
+        yield p
+
+
 def polyak(p, grads, rate, momentum=0.9):
     """Polyak 1964: x_{t+1} = x_t - a g_t + b (x_t - x_{t-1})."""
     before = p
