@@ -11,21 +11,29 @@ from thalweg import schedules
 from thalweg.core.hyper import hyper
 from thalweg.optimizers import (
     OPTIMIZERS,
+    SAM,
     SGD,
     AbstractOptimizer,
+    Accumulate,
     Adam,
     AdamW,
+    AdaptiveClip,
     AMSGrad,
+    Cautious,
     ClipByGlobalNorm,
     ClipByNorm,
     ClipByValue,
+    Decay,
+    ExponentialAverage,
     Groups,
+    Lookahead,
     Momentum,
     Nesterov,
     OneOf,
     ReduceOnPlateau,
     RMSprop,
     SkipNonFinite,
+    UniformAverage,
     chain,
     decay_only,
     partition,
@@ -44,20 +52,36 @@ WRAPPED = {
     "partition": partition({"a": Momentum(1e-2), "*": AdamW(1e-2)}, strict=False),
     "plateau": ReduceOnPlateau(Adam(1e-2)),
     "skip": SkipNonFinite(AMSGrad(1e-2)),
+    "adaptive clip": chain(AdaptiveClip(10.0), SGD(1e-2)),
+    "cautious": Cautious(Momentum(1e-2)),
+    "decay": Decay(Adam(1e-2), 1e-3, cautious=True),
+    "accumulate": Accumulate(AdamW(1e-2), 2),
+    "exponential average": ExponentialAverage(AdamW(1e-2), 0.9),
+    "uniform average": UniformAverage(AdamW(1e-2), 350),
+    "lookahead": Lookahead(Nesterov(1e-2)),
+    "sam": SAM(AdamW(1e-2), 1e-3),
+    "asam": SAM(SGD(1e-2), 1e-3, adaptive=True),
 }
 MADE = {name: kind() for name, kind in OPTIMIZERS.items()} | WRAPPED
 INFRASTRUCTURE = {
+    "accumulation",
+    "averaging",
     "base",
+    "cautious",
+    "centralisation",
     "chain",
     "clipping",
+    "decay",
     "groups",
     "interop",
     "leafwise",
+    "lookahead",
     "matrices",
     "objective",
     "one_of",
     "partition",
     "plateau",
+    "sam",
     "skip_nonfinite",
     "vectors",
     "wrapper",
@@ -123,12 +147,35 @@ class Infinite(AbstractOptimizer):
         return jax.tree.map(lambda s: -jnp.sqrt(s), state), state
 
 
+class Underflows(AbstractOptimizer):
+    """An epsilon that is 0 in half precision."""
+
+    def init(self, params):
+        return ()
+
+    def update(self, grads, state, params):
+        eps = 1e-8
+        return jax.tree.map(lambda g: -g / (jnp.abs(g) + eps), grads), state
+
+
+class Drifts(AbstractOptimizer):
+    """A state whose type is another after the first step."""
+
+    def init(self, params):
+        return jnp.zeros((), jnp.int32)
+
+    def update(self, grads, state, params):
+        return jax.tree.map(lambda g: -0.1 * g, grads), state + 0.5
+
+
 @pytest.mark.parametrize(
     ("optimizer", "check", "error"),
     [
         (Ascends(), "converges", AssertionError),
         (Promotes(), "keeps_dtypes_and_structure", AssertionError),
         (Bakes(jnp.array(0.1)), "traces_once", jax.errors.ConcretizationTypeError),
+        (Underflows(), "stays_finite_in_half_precision", AssertionError),
+        (Drifts(), "keeps_dtypes_and_structure", AssertionError),
         (Infinite(), "differentiates", AssertionError),
     ],
 )

@@ -18,6 +18,7 @@ def _registries() -> Mapping[str, Callable[[], Mapping[str, Any]]]:
     return {
         "optimizers": of("optimizers", "OPTIMIZERS"),
         "strategies": of("strategies", "STRATEGIES"),
+        "modifiers": of("optimizers", "MODIFIERS"),
         "schedules": of("schedules", "SCHEDULES"),
         "activations": of("activations", "ACTIVATIONS"),
         "losses": of("losses", "LOSSES"),

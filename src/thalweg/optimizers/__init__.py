@@ -3,6 +3,7 @@
 from typing import Any
 
 from thalweg.core.registry import Registry
+from thalweg.optimizers.accumulation import Accumulate
 from thalweg.optimizers.adadelta import Adadelta
 from thalweg.optimizers.adafactor import Adafactor
 from thalweg.optimizers.adagrad import AdaGrad
@@ -11,25 +12,31 @@ from thalweg.optimizers.adamax import Adamax
 from thalweg.optimizers.adamw import AdamW
 from thalweg.optimizers.ademamix import AdEMAMix
 from thalweg.optimizers.amsgrad import AMSGrad
+from thalweg.optimizers.averaging import ExponentialAverage, UniformAverage
 from thalweg.optimizers.base import (
     AbstractOptimizer,
     hyper_parameters,
     looks_further,
     scaled,
 )
+from thalweg.optimizers.cautious import Cautious
+from thalweg.optimizers.centralisation import CentraliseGradients
 from thalweg.optimizers.chain import Chain, chain
 from thalweg.optimizers.clipping import (
     AbstractTransform,
+    AdaptiveClip,
     ClipByGlobalNorm,
     ClipByNorm,
     ClipByValue,
     global_norm,
 )
+from thalweg.optimizers.decay import AddL2, Decay
 from thalweg.optimizers.groups import Groups, decay_only
 from thalweg.optimizers.interop import as_optax, from_optax
 from thalweg.optimizers.kron import Kron
 from thalweg.optimizers.lamb import LAMB
 from thalweg.optimizers.lion import Lion
+from thalweg.optimizers.lookahead import Lookahead
 from thalweg.optimizers.mars import MARS
 from thalweg.optimizers.momentum import Momentum
 from thalweg.optimizers.muon import Muon
@@ -43,6 +50,7 @@ from thalweg.optimizers.plateau import ReduceOnPlateau
 from thalweg.optimizers.prodigy import Prodigy
 from thalweg.optimizers.radam import RAdam
 from thalweg.optimizers.rmsprop import RMSprop
+from thalweg.optimizers.sam import SAM
 from thalweg.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from thalweg.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from thalweg.optimizers.sgd import SGD
@@ -79,15 +87,40 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
     },
 )
 
+# What composes with any of them: gradients before it, or a rule around it.
+MODIFIERS: Registry[type[AbstractTransform] | type[AbstractWrapper[Any]]] = Registry(
+    "modifier",
+    {
+        "clip_by_value": ClipByValue,
+        "clip_by_norm": ClipByNorm,
+        "clip_by_global_norm": ClipByGlobalNorm,
+        "adaptive_clip": AdaptiveClip,
+        "centralise_gradients": CentraliseGradients,
+        "accumulate": Accumulate,
+        "cautious": Cautious,
+        "add_l2": AddL2,
+        "decay": Decay,
+        "exponential_average": ExponentialAverage,
+        "uniform_average": UniformAverage,
+        "lookahead": Lookahead,
+        "sam": SAM,
+        "reduce_on_plateau": ReduceOnPlateau,
+        "skip_nonfinite": SkipNonFinite,
+    },
+)
+
 __all__ = [
     "LAMB",
     "MARS",
+    "MODIFIERS",
     "OPTIMIZERS",
+    "SAM",
     "SGD",
     "AMSGrad",
     "AbstractOptimizer",
     "AbstractTransform",
     "AbstractWrapper",
+    "Accumulate",
     "AdEMAMix",
     "AdaGrad",
     "Adadelta",
@@ -95,13 +128,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "AdaptiveClip",
+    "AddL2",
+    "Cautious",
+    "CentraliseGradients",
     "Chain",
     "ClipByGlobalNorm",
     "ClipByNorm",
     "ClipByValue",
+    "Decay",
+    "ExponentialAverage",
     "Groups",
     "Kron",
     "Lion",
+    "Lookahead",
     "Momentum",
     "Muon",
     "NAdamW",
@@ -117,6 +157,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "SkipNonFinite",
+    "UniformAverage",
     "as_optax",
     "chain",
     "decay_only",

@@ -1,6 +1,7 @@
-"""Gradient clipping: by value, by each tensor's norm, by the norm of all of them.
+"""Gradient clipping: by value, by norms of tensors or of all, relative to the weights.
 
 Pascanu, Mikolov & Bengio 2013, Algorithm 1, https://arxiv.org/abs/1211.5063
+Brock et al. 2021 (adaptive), equation 3, https://arxiv.org/abs/2102.06171
 Departs from PyTorch, which divides by `norm + 1e-6`: a gradient at or below the limit
 is untouched, one above has exactly the limit for its norm. Infinity switches clipping
 off. A NaN stays in its own tensor, and a finite gradient whose square overflows is
@@ -8,6 +9,7 @@ clipped, not lost.
 """
 
 import abc
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import equinox as eqx
@@ -80,6 +82,32 @@ class ClipByGlobalNorm(_Clip):
         del params
         shrink = shrinkage(global_norm(grads), self.limit)
         return each(lambda g: g * shrink, grads)
+
+
+class AdaptiveClip(_Clip):
+    """Every output unit's gradient to at most `limit` times the norm of its weights.
+
+    For networks without normalisation, whose layers need different limits. Units are
+    the last side of a kernel; a vector is one unit.
+    """
+
+    limit: Hyper = hyper(0.01)
+    _: KW_ONLY
+    eps: Hyper = hyper(1e-3)  # the least norm of weights, so that zeros can move
+
+    def __call__(self, grads: Params, params: Params) -> Params:
+        def clipped(g: Array, p: Array) -> Array:
+            allowed = self.limit * jnp.maximum(unit_norms(p), self.eps)
+            return g * shrinkage(unit_norms(g), allowed)
+
+        return each(clipped, grads, params)
+
+
+def unit_norms(x: Array) -> Float[Array, "..."]:
+    """The Euclidean norm of each output unit, broadcastable to `x`."""
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    axes = tuple(range(x.ndim - 1)) if x.ndim > 1 else None
+    return root(jnp.sum(wide * wide, axis=axes, keepdims=True))
 
 
 def global_norm(tree: Params) -> Float[Array, ""]:

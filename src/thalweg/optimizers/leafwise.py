@@ -44,6 +44,11 @@ def no_steps() -> Int[Array, ""]:
     return jnp.zeros((), jnp.int32)
 
 
+def whole(steps: Hyper) -> Float[Array, "*p"]:
+    """A period in whole steps, 1 at least."""
+    return jnp.maximum(jnp.round(steps), 1)
+
+
 def with_l2(grads: Params, params: Params, l2: Hyper) -> Params:
     """The gradient of `loss + l2/2 * |params|^2`: "coupled" weight decay."""
     return jax.tree.map(lambda g, p: g + l2 * p, grads, params)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
@@ -61,6 +61,9 @@ class ReduceOnPlateau(AbstractWrapper[PlateauState]):
         optimizer = scaled(self.optimizer, {"learning_rate": state.scale})
         value, updates, inner = optimizer.step(objective, state.inner, params)
         return value, updates, replace(state, inner=inner)
+
+    def rate(self, state: PlateauState, count: Int[Array, ""]) -> Hyper:
+        return state.scale * self.optimizer.rate(state.inner, count)
 
     def observe(self, state: PlateauState, loss: Float[Array, ""]) -> PlateauState:
         best, dtype = state.best, state.scale.dtype

@@ -67,6 +67,9 @@ class Prodigy(AbstractOptimizer[ProdigyState]):
             largest=d0,
         )
 
+    def rate(self, state: ProdigyState, count: Int[Array, ""]) -> Hyper:
+        return self.at(count).learning_rate * state.distance
+
     def update(
         self, grads: Params, state: ProdigyState, params: Params
     ) -> tuple[Params, ProdigyState]:

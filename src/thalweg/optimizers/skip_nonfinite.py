@@ -11,7 +11,7 @@ from thalweg.core.typing import Params
 from thalweg.optimizers.base import AbstractOptimizer, looks_further
 from thalweg.optimizers.leafwise import no_steps
 from thalweg.optimizers.objective import Objective, Value
-from thalweg.optimizers.wrapper import AbstractWrapper
+from thalweg.optimizers.wrapper import AbstractWrapper, gradient_step
 
 
 class SkipState(eqx.Module):
@@ -37,13 +37,10 @@ class SkipNonFinite(AbstractWrapper[SkipState]):
     def step(
         self, objective: Objective, state: SkipState, params: Params
     ) -> tuple[Value, Params, SkipState]:
-        if looks_further(self.optimizer):
-            value, updates, inner = self.optimizer.step(objective, state.inner, params)
-            finite = all_finite(updates)
-        else:
-            value, grads = objective.value_and_grad(params)
-            updates, inner = self.optimizer.update(grads, state.inner, params)
-            finite = all_finite(grads)
+        value, grads, updates, inner = gradient_step(
+            self.optimizer, objective, state.inner, params
+        )
+        finite = all_finite(updates if looks_further(self.optimizer) else grads)
         updates = jax.tree.map(lambda u: jnp.where(finite, u, 0), updates)
         inner = jax.tree.map(lambda n, o: jnp.where(finite, n, o), inner, state.inner)
         return value, updates, SkipState(state.skipped + ~finite, inner)

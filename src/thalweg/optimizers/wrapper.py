@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from thalweg.core.packing import Packing
-from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.core.typing import Hyper, Params
+from thalweg.optimizers.base import AbstractOptimizer, looks_further
 from thalweg.optimizers.objective import Objective, Value
 
 State = TypeVar("State", bound="HasInner")
@@ -47,6 +47,9 @@ class AbstractWrapper(AbstractOptimizer[State]):
     def observe(self, state: State, loss: Float[Array, ""]) -> State:
         return replace(state, inner=self.optimizer.observe(state.inner, loss))
 
+    def rate(self, state: State, count: Int[Array, ""]) -> Hyper:
+        return self.optimizer.rate(state.inner, count)
+
     def solution(self, params: Params, state: State) -> Params:
         return self.optimizer.solution(params, state.inner)
 
@@ -55,3 +58,18 @@ class AbstractWrapper(AbstractOptimizer[State]):
         if inner is None or not self.ignores_shapes:
             return None
         return replace(self, optimizer=inner)
+
+
+def gradient_step(
+    optimizer: AbstractOptimizer[Any], objective: Objective, state: Any, params: Params
+) -> tuple[Value, Params, Params, Any]:
+    """An optimizer's step, and the gradient that it began with.
+
+    The loss, the gradient at `params`, the updates, the next state.
+    """
+    value, grads = objective.value_and_grad(params)
+    if looks_further(optimizer):
+        _, updates, state = optimizer.step(objective, state, params)
+    else:
+        updates, state = optimizer.update(grads, state, params)
+    return value, grads, updates, state

@@ -12,6 +12,7 @@ shared between checks, so running all of them costs little more than the first.
 """
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -22,7 +23,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
+from thalweg.optimizers.base import (
+    AbstractOptimizer,
+    hyper_parameters,
+    looks_further,
+    scaled,
+)
+from thalweg.optimizers.objective import Objective
 from thalweg.schedules.base import is_schedule
 
 Optimizer = AbstractOptimizer[Any]
@@ -124,12 +131,28 @@ def _steps(
     """Updates number `start` to `stop`, whose count is data."""
 
     def body(i: Int[Array, ""], carry: Any) -> Any:
-        params, state = carry
         g = jax.tree.map(lambda x: x[i], grads)
-        updates, state = optimizer.update(g, state, params)
-        return jax.tree.map(jnp.add, params, updates), state
+        return _moved(optimizer, _linear(g), *carry)
 
     return jax.lax.fori_loop(start, stop, body, (params, state))
+
+
+def _linear(slopes: Params) -> Callable[[Params], Float[Array, ""]]:
+    """A loss whose gradient is the same everywhere."""
+
+    def loss(params: Params) -> Float[Array, ""]:
+        products = jax.tree.map(lambda g, p: jnp.sum(g * p), slopes, params)
+        return sum(jax.tree.leaves(products), jnp.zeros(()))
+
+    return loss
+
+
+def _moved(
+    optimizer: Optimizer, loss: Callable[..., Any], params: Params, state: Any
+) -> tuple[Params, Any]:
+    """Parameters and state after one step."""
+    _, updates, state = optimizer.step(Objective.of(loss), state, params)
+    return jax.tree.map(jnp.add, params, updates), state
 
 
 _run_filtered = eqx.filter_jit(_steps)
@@ -227,10 +250,7 @@ def _solve(optimizer: Optimizer, problem: Problem, factors: Array) -> np.ndarray
             return scaled(optimizer, {"learning_rate": rate})
 
         def body(i: Int[Array, ""], carry: Any) -> Any:
-            params, state = carry
-            grads = jax.grad(problem.loss)(params)
-            updates, state = member(i).update(grads, state, params)
-            return jax.tree.map(jnp.add, params, updates), state
+            return _moved(member(i), problem.loss, *carry)
 
         carry = (problem.start, member(0).init(problem.start))
         params, state = jax.lax.fori_loop(0, problem.steps, body, carry)
@@ -244,10 +264,12 @@ def keeps_dtypes_and_structure(optimizer: Optimizer) -> None:
     for dtype in (jnp.float32, jnp.bfloat16, jnp.float16):
         params = _params(dtype)
         state = jax.eval_shape(optimizer.init, params)
-        updates, after = jax.eval_shape(optimizer.update, params, state, params)
+        moved, after = jax.eval_shape(
+            lambda p, s: _moved(optimizer, _linear(p), p, s), params, state
+        )
         shape = jax.eval_shape(lambda p: p, params)
         promise = f"with {dtype.__name__} parameters"
-        assert updates == shape, f"updates must be like the parameters, {promise}"
+        assert moved == shape, f"updates must be like the parameters, {promise}"
         assert after == state, f"the state must keep its shapes and dtypes, {promise}"
 
 
@@ -255,19 +277,32 @@ def accepts_no_parameters(optimizer: Optimizer) -> None:
     """A tree without leaves is updated to itself."""
     for params in ({}, None, {"a": [], "b": None}):
         state = optimizer.init(params)
-        updates, after = optimizer.update(params, state, params)
-        assert updates == params, f"{params} must be updated to itself, got {updates}"
+        moved, after = _moved(optimizer, _linear(params), params, state)
+        assert moved == params, f"{params} must be updated to itself, got {moved}"
         same = jax.tree.structure(after) == jax.tree.structure(state)
         assert same, "the state's structure must not change"
 
 
+def stays_finite_in_half_precision(optimizer: Optimizer) -> None:
+    """Some steps in float16, whose range is small, with arrays of 0 to 4 dimensions."""
+    params = _params(np.float16)
+    grads, state = _grads(params), optimizer.init(params)
+    for leaf in jax.tree.leaves(_run(optimizer, params, state, grads, 0, STEPS)[0]):
+        assert leaf.dtype == np.float16, f"parameters must stay in float16: {leaf}"
+        assert np.isfinite(leaf).all(), f"parameters must stay finite: {leaf}"
+
+
 def resumes_exactly(optimizer: Optimizer) -> None:
-    """`n` steps and then `m` are to the bit `n + m` steps."""
+    """`n` steps, a checkpoint on disk, and `m` more are to the bit `n + m` steps."""
     params = _few_params()
     grads, state = _grads(params), optimizer.init(params)
     whole = _run(optimizer, params, state, grads, 0, STEPS)
     half = _run(optimizer, params, state, grads, 0, 2)
-    rest = _run(optimizer, *half, grads, 2, STEPS)
+    with tempfile.TemporaryFile() as file:
+        eqx.tree_serialise_leaves(file, half)
+        file.seek(0)
+        there, state = eqx.tree_deserialise_leaves(file, (params, state))
+    rest = _run(optimizer, there, state, grads, 2, STEPS)
     _assert_same(rest, whole, "2 steps and then 4 must be 6 steps, to the bit")
 
 
@@ -301,6 +336,20 @@ def members_are_independent(optimizer: Optimizer) -> None:
     _assert_same(got, _member(plain, order), promise)
 
 
+def padding_and_sharding_change_nothing(optimizer: Optimizer) -> None:
+    """Members stay the same beside others, and on several devices, each its own."""
+    population = _population(optimizer)
+    plain = _run_population(*population)
+    devices = jax.devices()
+    count = (MEMBERS // len(devices) + 1) * len(devices)
+    repeated = _member(population, np.arange(count) % MEMBERS)
+    mesh = jax.sharding.Mesh(devices, ("p",))
+    spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("p"))
+    got = _run_population(*jax.device_put(repeated, spread))
+    promise = "members must not depend on their number or on the devices they are on"
+    _assert_same(_member(got, np.arange(MEMBERS)), plain, promise, rtol=1e-4)
+
+
 def traces_once(optimizer: Optimizer) -> None:
     """Other values of the hyper-parameters run the same compiled program."""
     traces = []
@@ -308,7 +357,7 @@ def traces_once(optimizer: Optimizer) -> None:
     @eqx.filter_jit
     def update(optimizer: Optimizer, state: Any, params: Params) -> Any:
         traces.append(1)
-        return jax.tree.leaves(optimizer.update(params, state, params))[:1]
+        return jax.tree.leaves(_moved(optimizer, _linear(params), params, state))[:1]
 
     params = {"a": jnp.ones(2)}
     for factor in (1.0, 0.9, 0.8):
@@ -340,7 +389,8 @@ def takes_numbers_and_arrays(optimizer: Optimizer) -> None:
 def differentiates(optimizer: Optimizer) -> None:
     """A loss after some steps has finite derivatives in every hyper-parameter.
 
-    In a scan, under `vmap` and with gradients that are exactly zero.
+    In a scan, under `vmap` and with gradients that are exactly zero. By reverse mode;
+    for a rule that evaluates the loss in a loop of its own, by forward mode.
     """
     params = {"a": np.array([1.0, -2.0, 0.5], np.float32)}
     grads = _grads(params, 2)
@@ -350,15 +400,14 @@ def differentiates(optimizer: Optimizer) -> None:
         member = eqx.combine(leaves, rest)
 
         def step(carry: Any, g: Params) -> tuple[Any, None]:
-            params, state = carry
-            updates, state = member.update(g, state, params)
-            return (jax.tree.map(jnp.add, params, updates), state), None
+            return _moved(member, _linear(g), *carry), None
 
         last, _ = jax.lax.scan(step, (params, member.init(params)), grads)
         return jnp.sum(last[0]["a"] ** 2)
 
     several = _stack([leaves, leaves])
-    slopes = jax.jit(jax.vmap(jax.grad(loss)))(several)
+    derivative = jax.jacfwd if looks_further(optimizer) else jax.grad
+    slopes = jax.jit(jax.vmap(derivative(loss)))(several)
     for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
         name = jax.tree_util.keystr(path)
         assert np.isfinite(slope).all(), (
@@ -372,9 +421,11 @@ CHECKS: Mapping[str, Callable[[Optimizer], None]] = {
         converges,
         keeps_dtypes_and_structure,
         accepts_no_parameters,
+        stays_finite_in_half_precision,
         resumes_exactly,
         population_is_one_by_one,
         members_are_independent,
+        padding_and_sharding_change_nothing,
         traces_once,
         takes_numbers_and_arrays,
         differentiates,
