@@ -1,5 +1,6 @@
 """Gradient accumulation: one update from the mean gradient of several batches."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -56,3 +57,7 @@ class Accumulate(AbstractWrapper[AccumulateState]):
 
         updates, mean, inner = jax.lax.cond(seen + 1 >= every, go, wait)
         return value, updates, AccumulateState(state.count + 1, mean, inner)
+
+    def current(self, state: AccumulateState) -> dict[str, Array]:
+        counted = replace(self, optimizer=self.optimizer.at(state.count))
+        return AbstractWrapper.current(counted, state)

@@ -112,6 +112,16 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         """This optimizer with every schedule replaced by its value at step `count`."""
         return resolve(self, count)
 
+    def current(self, state: State) -> dict[str, Array]:
+        """What the next update will use, by name: every hyper-parameter's value now.
+
+        Schedules are evaluated, and a wrapper's hand is in it: `learning_rate` inside a
+        `ReduceOnPlateau` is the reduced one. A wrapper's own hyper-parameters are named
+        after it, "Lookahead/slow_rate"; those of a part of the network after its
+        pattern, "bias/learning_rate". May be traced.
+        """
+        return own_values(self, state)
+
     def __check_init__(self):
         for name, field in self.__dataclass_fields__.items():
             value = getattr(self, name)
@@ -132,6 +142,20 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
                     f"`{name}` must lie in [{low:g}, {end}, but got {value}. "
                     f"Give {type(self).__name__} a value in that range, or a schedule."
                 )
+
+
+def own_values(module: eqx.Module, state: Any) -> dict[str, Array]:
+    """The values of a module's own hyper-parameters at the state's count of updates."""
+    count = getattr(state, "count", None)
+    now = module if count is None else resolve(module, count)
+    fields = module.__dataclass_fields__.values()
+    names = [field.name for field in fields if field.metadata.get("hyper")]
+    return {n: getattr(now, n) for n in names if eqx.is_array(getattr(now, n))}
+
+
+def under(name: str, values: Mapping[str, Array]) -> dict[str, Array]:
+    """The values with the name of a wrapper or a part before theirs."""
+    return {f"{name}/{own}": value for own, value in values.items()}
 
 
 def wrapped(optimizer: AbstractOptimizer[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Int
 from thalweg.core.errors import InvalidInput
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, own_values, under
 from thalweg.optimizers.clipping import AbstractTransform
 from thalweg.optimizers.leafwise import no_steps
 from thalweg.optimizers.objective import Objective, Value
@@ -44,6 +44,12 @@ class Chain(AbstractWrapper[ChainState]):
             objective.with_grads(transformed), state.inner, params
         )
         return value, updates, ChainState(state.count + 1, inner)
+
+    def current(self, state: ChainState) -> dict[str, Array]:
+        found = self.optimizer.current(state.inner)
+        for transform in self.transforms:
+            found |= under(type(transform).__name__, own_values(transform, state))
+        return found
 
     def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
         inner = self.optimizer.on_vectors(packing)

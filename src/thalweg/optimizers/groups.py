@@ -20,7 +20,12 @@ from jaxtyping import Array, Float
 from thalweg.core.hyper import as_leaf
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer, hyper_parameters, scaled
+from thalweg.optimizers.base import (
+    AbstractOptimizer,
+    hyper_parameters,
+    scaled,
+    under,
+)
 from thalweg.optimizers.partition import (
     Partition,
     Rules,
@@ -83,6 +88,17 @@ class Groups(AbstractOptimizer[tuple[Any, ...]]):
 
     def solution(self, params: Params, state: tuple[Any, ...]) -> Params:
         return self._parts.solution(params, state)
+
+    def current(self, state: tuple[Any, ...]) -> dict[str, Array]:
+        """Of each group what differs; the rest as the optimizer has it."""
+        found = self.optimizer.current(state[-1])
+        parts = self._parts.optimizers[:-1], state[:-1]
+        groups = zip(self.patterns, self.factors, *parts, strict=True)
+        for pattern, factors, optimizer, own in groups:
+            values = optimizer.current(own)
+            changed = {n: v for n, v in values.items() if n.split("/")[-1] in factors}
+            found |= under(pattern, changed)
+        return found
 
     def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
         """Factors become vectors, where they are numbers and only ever meet entries."""

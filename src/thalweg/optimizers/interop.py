@@ -7,6 +7,7 @@ optimizer = from_optax(optax.adabelief(1e-3))
 from typing import Any
 
 import equinox as eqx
+from jaxtyping import Array
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Params
@@ -20,6 +21,10 @@ class FromOptax(AbstractOptimizer[Any]):
 
     def init(self, params: Params) -> Any:
         return self.transformation.init(params)
+
+    def current(self, state: Any) -> dict[str, Array]:
+        """What `optax.inject_hyperparams` shows, and otherwise nothing."""
+        return dict(getattr(state, "hyperparams", {}))
 
     def update(self, grads: Params, state: Any, params: Params) -> tuple[Params, Any]:
         return self.transformation.update(grads, state, params)

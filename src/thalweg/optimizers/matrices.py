@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from thalweg.core.typing import Params
 from thalweg.optimizers.adamw import AdamW
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, own_values, under
 
 Matrix = Float[Array, "i o"]
 
@@ -59,6 +59,10 @@ class AbstractForMatrices(AbstractOptimizer[MatricesState]):
         matrices, others = split(params)
         found = self._for_the_rest().solution(others, state.rest)
         return eqx.combine(matrices, found)
+
+    def current(self, state: MatricesState) -> dict[str, Array]:
+        rest = self._for_the_rest().current(state.rest)
+        return own_values(self, state.own) | under("rest", rest)
 
     def _for_the_rest(self) -> AbstractOptimizer[Any]:
         if self.rest is not None:

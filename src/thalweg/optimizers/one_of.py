@@ -99,6 +99,21 @@ class OneOf(AbstractOptimizer[OneOfState]):
 
         return self._switch(run)
 
+    def current(self, state: OneOfState) -> dict[str, Array]:
+        """Those of the one in use; NaN for what only others have."""
+        each = [
+            optimizer.current(state.layout.read(which, state.slots))
+            for which, optimizer in enumerate(self.alternatives)
+        ]
+        names = dict.fromkeys(name for values in each for name in values)
+        missing = jnp.full((), jnp.nan)
+
+        def chosen(name: str) -> Array:
+            values = [jnp.asarray(own.get(name, missing), float) for own in each]
+            return jax.lax.select_n(self._which, *jnp.broadcast_arrays(*values))
+
+        return {name: chosen(name) for name in names}
+
     def on_vectors(self, packing: Packing) -> "OneOf | None":
         inner = [optimizer.on_vectors(packing) for optimizer in self.alternatives]
         if any(optimizer is None for optimizer in inner):

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, under
 from thalweg.schedules.base import is_schedule, known
 
 
@@ -81,6 +81,13 @@ class Partition(AbstractOptimizer[tuple[Any, ...]]):
     def solution(self, params: Params, state: tuple[Any, ...]) -> Params:
         parts = zip(self.optimizers, self._split(params, params), state, strict=True)
         return eqx.combine(*(o.solution(part, s) for o, part, s in parts))
+
+    def current(self, state: tuple[Any, ...]) -> dict[str, Array]:
+        found = {}
+        parts = zip(self.patterns, self.optimizers, state, strict=True)
+        for pattern, optimizer, own in parts:
+            found |= under(pattern, optimizer.current(own))
+        return found
 
     def describe(self, params: Params) -> Rules:
         """Which optimizer updates each parameter: print it."""

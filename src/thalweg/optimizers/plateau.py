@@ -58,12 +58,20 @@ class ReduceOnPlateau(AbstractWrapper[PlateauState]):
     def step(
         self, objective: Objective, state: PlateauState, params: Params
     ) -> tuple[Value, Params, PlateauState]:
-        optimizer = scaled(self.optimizer, {"learning_rate": state.scale})
+        optimizer = self._reduced(state).optimizer
         value, updates, inner = optimizer.step(objective, state.inner, params)
         return value, updates, replace(state, inner=inner)
 
     def rate(self, state: PlateauState, count: Int[Array, ""]) -> Hyper:
         return state.scale * self.optimizer.rate(state.inner, count)
+
+    def current(self, state: PlateauState) -> dict[str, Array]:
+        return AbstractWrapper.current(self._reduced(state), state)
+
+    def _reduced(self, state: PlateauState) -> "ReduceOnPlateau":
+        """With the learning rate as low as it is now."""
+        optimizer = scaled(self.optimizer, {"learning_rate": state.scale})
+        return replace(self, optimizer=optimizer)
 
     def observe(self, state: PlateauState, loss: Float[Array, ""]) -> PlateauState:
         best, dtype = state.best, state.scale.dtype

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, own_values
 from thalweg.optimizers.leafwise import each, filled, no_steps, root, squares
 
 
@@ -101,6 +101,12 @@ class Prodigy(AbstractOptimizer[ProdigyState]):
         scalars = (numerator, distance, largest)
         scalars = tuple(s.astype(old.dtype) for s in scalars)
         return updates, ProdigyState(t, mean, square, state.start, total, *scalars)
+
+    def current(self, state: ProdigyState) -> dict[str, Array]:
+        """With `effective_learning_rate`: the estimate times the factor."""
+        values = own_values(self, state)
+        effective = state.distance * values["learning_rate"]
+        return values | {"effective_learning_rate": effective}
 
     def _estimate(
         self, now: "Prodigy", state: ProdigyState, numerator: Array, size: Array

@@ -47,6 +47,9 @@ class Unpacking(AbstractOptimizer[Any]):
     def rate(self, state: Any, count: Int[Array, ""]) -> Hyper:
         return self.optimizer.rate(state, count)
 
+    def current(self, state: Any) -> dict[str, Array]:
+        return self.optimizer.current(state)
+
     def observe(self, state: Any, loss: Float[Array, ""]) -> Any:
         return self.optimizer.observe(state, loss)
 

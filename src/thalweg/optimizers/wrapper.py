@@ -13,7 +13,12 @@ from jaxtyping import Array, Float, Int
 
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Hyper, Params
-from thalweg.optimizers.base import AbstractOptimizer, looks_further
+from thalweg.optimizers.base import (
+    AbstractOptimizer,
+    looks_further,
+    own_values,
+    under,
+)
 from thalweg.optimizers.objective import Objective, Value
 
 State = TypeVar("State", bound="HasInner")
@@ -52,6 +57,10 @@ class AbstractWrapper(AbstractOptimizer[State]):
 
     def solution(self, params: Params, state: State) -> Params:
         return self.optimizer.solution(params, state.inner)
+
+    def current(self, state: State) -> dict[str, Array]:
+        own = under(type(self).__name__, own_values(self, state))
+        return self.optimizer.current(state.inner) | own
 
     def on_vectors(self, packing: Packing) -> AbstractOptimizer[Any] | None:
         inner = self.optimizer.on_vectors(packing)
