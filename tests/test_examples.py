@@ -16,6 +16,7 @@ PRINTS = {
     "black_box.py": (r"random +0\.\d+ .*kernel", r"gp +0\.\d+ .*kernel", r"7 +0\.\d+"),
     "dropout_l2_validation.py": (r"none +\d", r"dropout +\d", r"L2 +\d", r"patience"),
     "five_optimizers.py": (r"sgd +0\.3", "momentum", "rmsprop", "adam ", "adamw"),
+    "learning_rate_sweep.py": (r"sgd +\d", "momentum", "adamw", "schedule_free"),
     "line.py": (
         r"by hand +1\.99\d+ +0\.99",
         r"train +1\.99\d+ +0\.99",
@@ -24,6 +25,13 @@ PRINTS = {
     "own_module.py": ("equinox module +0", "init, apply", "own +0", "thalweg's MLP +0"),
     "own_space.py": (r"trial +score +error", r"27 trials with a", r"\d on rows that"),
     "regression_10_10_1.py": (r"linear model +2\.\d", r"10-10-1 network +\d\.\d"),
+    "tuned_optimizers.py": (
+        r"sgd +0\.1",
+        r"momentum +\d",
+        "adagrad",
+        "rmsprop",
+        "adam",
+    ),
     "softmax_64_64_10.py": (r"accuracy 0\.[5-9]", r"is a \d with probability"),
 }
 
@@ -53,6 +61,12 @@ def test_example(name, run, tmp_path):
     output = run(name)
     assert re.search(".*".join(PRINTS[name]), output, re.DOTALL), output
     assert not list(tmp_path.iterdir()), "an example leaves no files behind"
+
+
+@pytest.mark.parametrize("name", ["tuned_optimizers.py"])
+def test_an_example_draws_what_it_found(name, run, tmp_path):
+    run(name, "picture.html")
+    assert "plotly" in (tmp_path / "picture.html").read_text("utf-8")
 
 
 def test_the_demo_leaves_a_run_predictions_and_a_report(run, tmp_path, monkeypatch):
