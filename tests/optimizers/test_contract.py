@@ -72,6 +72,7 @@ INFRASTRUCTURE = {
     "chain",
     "clipping",
     "decay",
+    "derivative_free",
     "groups",
     "interop",
     "leafwise",

@@ -31,6 +31,7 @@ from thalweg.optimizers.clipping import (
     global_norm,
 )
 from thalweg.optimizers.decay import AddL2, Decay
+from thalweg.optimizers.derivative_free import DerivativeFree
 from thalweg.optimizers.groups import Groups, decay_only
 from thalweg.optimizers.interop import as_optax, from_optax
 from thalweg.optimizers.kron import Kron
@@ -137,6 +138,7 @@ __all__ = [
     "ClipByNorm",
     "ClipByValue",
     "Decay",
+    "DerivativeFree",
     "ExponentialAverage",
     "Groups",
     "Kron",

@@ -20,6 +20,8 @@ from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Key
 from thalweg.strategies.base import AbstractSmoothing, Best, check_size, graded, start
 
+TOGETHER = 2**20  # entries of the noises that are in memory at a time, about
+
 
 class EvolutionStrategyState(eqx.Module):
     mean: Float[Array, " d"]
@@ -102,12 +104,18 @@ class EvolutionStrategy(AbstractSmoothing[EvolutionStrategyState]):
     ) -> Float[Array, " d"]:
         weights = _shaped(graded(losses, state.mean))
 
-        def add(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
-            weight, index = pair
-            return total + weight * _noise(state, index, key), None
+        pairs = self.population // 2
+        most = max(1, TOGETHER // state.mean.size)
+        chunk = max(k for k in range(1, pairs + 1) if pairs % k == 0 and k <= most)
 
-        pairs = (weights, jnp.arange(self.population // 2))
-        total, _ = jax.lax.scan(add, jnp.zeros_like(state.mean), pairs)
+        def add(total: Array, some: tuple[Array, Array]) -> tuple[Array, None]:
+            weight, index = some
+            noise = jax.vmap(lambda i: _noise(state, i, key))(index)
+            return total + weight @ noise, None
+
+        index = jnp.arange(pairs)
+        parts = weights.reshape(-1, chunk), index.reshape(-1, chunk)
+        total, _ = jax.lax.scan(add, jnp.zeros_like(state.mean), parts)
         return total / (self.population * state.sigma)
 
     def placed(
