@@ -135,6 +135,17 @@ class Bakes(AbstractOptimizer):
         return jax.tree.map(lambda g: -rate * g, grads), state
 
 
+class Shares(AbstractOptimizer):
+    """One array in two places of the state."""
+
+    def init(self, params):
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return (zeros, zeros)
+
+    def update(self, grads, state, params):
+        return jax.tree.map(lambda g: -0.1 * g, grads), state
+
+
 class Infinite(AbstractOptimizer):
     """A derivative that is infinite where a gradient is 0."""
 
@@ -174,6 +185,7 @@ class Drifts(AbstractOptimizer):
     [
         (Ascends(), "converges", AssertionError),
         (Promotes(), "keeps_dtypes_and_structure", AssertionError),
+        (Shares(), "owns_its_state", AssertionError),
         (Bakes(jnp.array(0.1)), "traces_once", jax.errors.ConcretizationTypeError),
         (Underflows(), "stays_finite_in_half_precision", AssertionError),
         (Drifts(), "keeps_dtypes_and_structure", AssertionError),

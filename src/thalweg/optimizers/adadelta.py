@@ -6,9 +6,8 @@ paper's.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
 from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
@@ -24,7 +23,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class AdadeltaState(eqx.Module):
+class AdadeltaState(NamedTuple):
     count: Int[Array, ""]  # updates made
     square: Params  # E[g^2]
     moved: Params  # E[dx^2], of the steps before the learning rate

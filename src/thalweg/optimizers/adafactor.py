@@ -8,6 +8,7 @@ squared gradient. The decay is multiplied by the learning rate unless `independe
 """
 
 from dataclasses import KW_ONLY
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,20 +22,20 @@ from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps, root
 
 
-class Whole(eqx.Module):
+class Whole(NamedTuple):
     """A tensor's second moments, entry by entry."""
 
     square: Float[Array, "..."]
 
 
-class Sides(eqx.Module):
+class Sides(NamedTuple):
     """Those of the two largest sides of a tensor."""
 
     rows: Float[Array, "..."]  # averaged over the largest side
     columns: Float[Array, "..."]  # averaged over the second largest
 
 
-class AdafactorState(eqx.Module):
+class AdafactorState(NamedTuple):
     count: Int[Array, ""]  # updates made
     second: Params  # of `Whole` and `Sides`
 

@@ -8,7 +8,7 @@ root of a sum that starts at 0, as in PyTorch. optax and Keras:
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -26,7 +26,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class AdaGradState(eqx.Module):
+class AdaGradState(NamedTuple):
     count: Int[Array, ""]  # updates made
     total: Params  # sum of squared gradients
 

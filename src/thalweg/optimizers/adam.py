@@ -7,7 +7,7 @@ follows a schedule, the correction is by the weight that the averages really hav
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -25,7 +25,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class AdamState(eqx.Module):
+class AdamState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     mean: Average  # m_t, of the gradients
     square: Average  # v_t, of their squares

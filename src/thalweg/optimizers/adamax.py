@@ -6,7 +6,7 @@ Departs from the paper, which has no `eps`, as PyTorch and optax do: `eps` is ad
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class AdamaxState(eqx.Module):
+class AdamaxState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     mean: Average  # m_t, of the gradients
     largest: Params  # u_t, decayed maximum of |gradient|

@@ -7,9 +7,8 @@ they are constant by default.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
 from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
@@ -25,7 +24,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class AdEMAMixState(eqx.Module):
+class AdEMAMixState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     mean: Average  # m1, fast
     slow: Params  # m2, not freed of bias
@@ -51,8 +50,8 @@ class AdEMAMix(AbstractOptimizer[AdEMAMixState]):
     weight_decay: Hyper = hyper(0.0)
 
     def init(self, params: Params) -> AdEMAMixState:
-        empty = Average.empty(params)
-        return AdEMAMixState(no_steps(), empty, filled(params), empty)
+        mean, square = Average.empty(params), Average.empty(params)
+        return AdEMAMixState(no_steps(), mean, filled(params), square)
 
     def update(
         self, grads: Params, state: AdEMAMixState, params: Params

@@ -8,7 +8,7 @@ corrects before the maximum, as optax does; `correction="none"` is the paper;
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ from thalweg.optimizers.leafwise import (
 CORRECTIONS = ("after", "before", "none")
 
 
-class AMSGradState(eqx.Module):
+class AMSGradState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     mean: Average  # m_t, of the gradients
     square: Average  # v_t, of their squares
@@ -58,8 +58,8 @@ class AMSGrad(AbstractOptimizer[AMSGradState]):
     epsilon_hat: bool = eqx.field(default=False, static=True)  # as in Adam
 
     def init(self, params: Params) -> AMSGradState:
-        zero = Average.empty(params)
-        return AMSGradState(no_steps(), zero, zero, largest=filled(params))
+        mean, square = Average.empty(params), Average.empty(params)
+        return AMSGradState(no_steps(), mean, square, largest=filled(params))
 
     def update(
         self, grads: Params, state: AMSGradState, params: Params

@@ -126,6 +126,7 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         for name, field in self.__dataclass_fields__.items():
             value = getattr(self, name)
             fit = eqx.is_array(value) or is_schedule(value)
+            fit |= value is None and field.default is None  # what can be left out
             if field.metadata.get("hyper") and not fit:
                 raise InvalidInput(
                     f"`{name}` must be a number, an array or a schedule, but got "
@@ -181,9 +182,13 @@ def looks_further(optimizer: AbstractOptimizer[Any]) -> bool:
 
 
 def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:
-    """The names of the hyper-parameters of an optimizer and of those it wraps."""
+    """The names of the hyper-parameters of an optimizer and of those it wraps.
+
+    Those that are None, and so left out, are not among them.
+    """
     fields = optimizer.__dataclass_fields__.values()
     own = {field.name for field in fields if field.metadata.get("hyper")}
+    own = {name for name in own if getattr(optimizer, name) is not None}
     return own.union(*map(hyper_parameters, nested(optimizer)))
 
 

@@ -5,15 +5,15 @@ would never change.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Hyper, Params
+from thalweg.schedules.base import known
 
 
 def each(function: Callable[..., Any], first: PyTree, *rest: PyTree) -> PyTree:
@@ -51,7 +51,15 @@ def whole(steps: Hyper) -> Float[Array, "*p"]:
 
 def with_l2(grads: Params, params: Params, l2: Hyper) -> Params:
     """The gradient of `loss + l2/2 * |params|^2`: "coupled" weight decay."""
+    if is_zero(l2):
+        return grads  # the parameters need not be read once more
     return jax.tree.map(lambda g, p: g + l2 * p, grads, params)
+
+
+def is_zero(value: Hyper) -> bool:
+    """Whether a hyper-parameter is 0 and known to be when the program is compiled."""
+    numbers = known(value)
+    return numbers.size > 0 and not numbers.any()
 
 
 @jax.custom_jvp
@@ -71,7 +79,7 @@ def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return y, slope.astype(y.dtype) * tangents[0]
 
 
-class Average(eqx.Module):
+class Average(NamedTuple):
     """An exponential moving average that starts at 0 and knows its own weight.
 
     `total / weight` is free of bias. `weight` is the same average of ones: 1 - b^t for

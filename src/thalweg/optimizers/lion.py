@@ -5,9 +5,8 @@ Departs from the paper: nothing (the decay is multiplied by the learning rate).
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
@@ -17,7 +16,7 @@ from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps
 
 
-class LionState(eqx.Module):
+class LionState(NamedTuple):
     count: Int[Array, ""]  # updates made
     mean: Params  # m_t
 

@@ -7,7 +7,7 @@ takes the plain one (`first="scaled"`: compares with zero, as the authors' progr
 """
 
 from dataclasses import KW_ONLY
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from thalweg.optimizers.clipping import global_norm, shrinkage
 from thalweg.optimizers.leafwise import Average, each, filled, no_steps, root, squares
 
 
-class MARSState(eqx.Module):
+class MARSState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     last: Params  # g_{t-1}
     mean: Average  # m_t, of the corrected gradients
@@ -45,8 +45,8 @@ class MARS(AbstractOptimizer[MARSState]):
     epsilon_hat: bool = eqx.field(default=False, static=True)  # as in Adam
 
     def init(self, params: Params) -> MARSState:
-        empty = Average.empty(params)
-        return MARSState(no_steps(), filled(params), empty, empty)
+        mean, square = Average.empty(params), Average.empty(params)
+        return MARSState(no_steps(), filled(params), mean, square)
 
     def update(
         self, grads: Params, state: MARSState, params: Params

@@ -7,7 +7,7 @@ Keras and the paper), and dampening spares the first step.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, filled, no_steps, with_l2
 
 
-class MomentumState(eqx.Module):
+class MomentumState(NamedTuple):
     count: Int[Array, ""]  # updates made
     velocity: Params  # u_t
 

@@ -9,7 +9,7 @@ but its last side are taken as one.
 
 import math
 from dataclasses import KW_ONLY
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ QUINTIC = (3.4445, -4.7750, 2.0315)  # steepest at 0: five rounds are enough
 EPS = 1e-7  # the least norm that is divided by
 
 
-class MuonState(eqx.Module):
+class MuonState(NamedTuple):
     count: Int[Array, ""]  # updates made
     mean: Params  # of the gradients
 

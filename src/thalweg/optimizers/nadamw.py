@@ -9,7 +9,7 @@ by the learning rate unless `independent`.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from thalweg.optimizers.leafwise import (
 )
 
 
-class NAdamWState(eqx.Module):
+class NAdamWState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     mean: Params  # m_t, of the gradients
     square: Average  # v_t, of their squares

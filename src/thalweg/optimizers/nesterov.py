@@ -9,7 +9,7 @@ as in Keras).
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Int
@@ -21,7 +21,7 @@ from thalweg.optimizers.leafwise import each, filled, no_steps, with_l2
 from thalweg.optimizers.momentum import rates
 
 
-class NesterovState(eqx.Module):
+class NesterovState(NamedTuple):
     count: Int[Array, ""]  # updates made
     velocity: Params  # u_t
 

@@ -5,7 +5,7 @@ Departs from the paper: nothing but what `muon.py` says.
 """
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,7 +20,7 @@ from thalweg.optimizers.matrices import AbstractForMatrices, as_matrix
 from thalweg.optimizers.muon import orthogonal
 
 
-class NorMuonState(eqx.Module):
+class NorMuonState(NamedTuple):
     count: Int[Array, ""]  # updates made
     mean: Params  # of the gradients
     square: Params  # [outputs], of the orthogonal matrices' entries

@@ -8,7 +8,7 @@ denominator, which a warm-up needs.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,7 +21,7 @@ from thalweg.optimizers.base import AbstractOptimizer, own_values
 from thalweg.optimizers.leafwise import each, filled, no_steps, root, squares
 
 
-class ProdigyState(eqx.Module):
+class ProdigyState(NamedTuple):
     count: Int[Array, ""]  # k, updates made
     mean: Params  # m_k, of d * gradient
     square: Params  # v_k, of its square
@@ -55,7 +55,7 @@ class Prodigy(AbstractOptimizer[ProdigyState]):
 
     def init(self, params: Params) -> ProdigyState:
         zero = jnp.zeros((), jnp.result_type(float))
-        d0 = zero + self.at(no_steps()).d0
+        d0 = self.at(no_steps()).d0
         return ProdigyState(
             no_steps(),
             mean=filled(params),
@@ -63,8 +63,8 @@ class Prodigy(AbstractOptimizer[ProdigyState]):
             start=each(lambda f, p: f + p, filled(params), params),
             total=filled(params),
             numerator=zero,
-            distance=d0,
-            largest=d0,
+            distance=zero + d0,
+            largest=zero + d0,
         )
 
     def rate(self, state: ProdigyState, count: Int[Array, ""]) -> Hyper:

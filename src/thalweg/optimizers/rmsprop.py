@@ -10,9 +10,10 @@ below 0 by rounding.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
@@ -30,11 +31,11 @@ from thalweg.optimizers.leafwise import (
 from thalweg.optimizers.momentum import rates
 
 
-class RMSpropState(eqx.Module):
+class RMSpropState(NamedTuple):
     count: Int[Array, ""]  # updates made
     square: Params  # v_t, mean of the squared gradients
     mean: Params | None  # of the gradients; None unless centred
-    velocity: Params  # u_t
+    velocity: Params | None  # u_t; None without momentum
 
 
 class RMSprop(AbstractOptimizer[RMSpropState]):
@@ -48,7 +49,7 @@ class RMSprop(AbstractOptimizer[RMSpropState]):
     learning_rate: Hyper = hyper(1e-2)
     _: KW_ONLY
     b2: Hyper = hyper(0.99)
-    momentum: Hyper = hyper(0.0)
+    momentum: Hyper | None = hyper(None)  # None: no velocity is kept
     eps: Hyper = hyper(1e-8)
     l2: Hyper = hyper(0.0)
     centred: bool = eqx.field(default=False, static=True)
@@ -57,7 +58,8 @@ class RMSprop(AbstractOptimizer[RMSpropState]):
 
     def init(self, params: Params) -> RMSpropState:
         mean = filled(params) if self.centred else None
-        return RMSpropState(no_steps(), filled(params), mean, velocity=filled(params))
+        velocity = None if self.momentum is None else filled(params)
+        return RMSpropState(no_steps(), filled(params), mean, velocity)
 
     def update(
         self, grads: Params, state: RMSpropState, params: Params
@@ -75,10 +77,13 @@ class RMSprop(AbstractOptimizer[RMSpropState]):
             mean = each(average, state.mean, grads)
             variance = each(lambda v, m: jnp.maximum(v - m * m, 0), square, mean)
 
-        def push(u: Array, g: Array, v: Array) -> Array:
+        def push(g: Array, v: Array) -> Array:
             size = root(v + now.eps) if self.eps_inside else root(v) + now.eps
-            return now.momentum * u + rate_in * g / size
+            return rate_in * g / size
 
-        velocity = each(push, state.velocity, grads, variance)
-        updates = each(lambda p, u: -rate_out * u, params, velocity)
+        moved, velocity = jax.tree.map(push, grads, variance), None
+        if now.momentum is not None:
+            b = now.momentum
+            velocity = moved = each(lambda u, x: b * u + x, state.velocity, moved)
+        updates = each(lambda p, u: -rate_out * u, params, moved)
         return updates, RMSpropState(state.count + 1, square, mean, velocity)

@@ -8,19 +8,26 @@ are taken there) and x is the solution; z is kept in the state.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer
-from thalweg.optimizers.leafwise import Average, each, filled, no_steps, root, squares
+from thalweg.optimizers.leafwise import (
+    Average,
+    each,
+    filled,
+    no_steps,
+    root,
+    squares,
+    with_l2,
+)
 
 
-class Averaged(eqx.Module):
+class Averaged(NamedTuple):
     """The sequence z, and the weights of the average."""
 
     z: Params
@@ -29,9 +36,9 @@ class Averaged(eqx.Module):
 
     @staticmethod
     def begin(params: Params) -> "Averaged":
-        zero = jnp.zeros((), jnp.result_type(float))
         z = each(lambda f, p: f + p, filled(params), params)
-        return Averaged(z, zero, zero)
+        weight, rate = jnp.zeros((2,), jnp.result_type(float))
+        return Averaged(z, weight, rate)
 
     def move(
         self, params: Params, step: Params, rate: Hyper, b1: Hyper, emphasis: Array
@@ -41,12 +48,13 @@ class Averaged(eqx.Module):
         own = emphasis * jnp.square(largest)
         total = each(lambda old: old + own, self.weight)
         share = own / jnp.where(total > 0, total, 1.0)  # c_t
+        z = each(lambda z, d: z - rate * d, self.z, step)
 
         def of_y(y: Array, z: Array, d: Array) -> Array:
-            return share * (z - y) + rate * (b1 * (1 - share) - 1) * d
+            # by the new z, so that the old one can be overwritten before
+            return share * (z - y) - rate * (1 - b1) * (1 - share) * d
 
-        updates = each(of_y, params, self.z, step)
-        z = each(lambda z, d: z - rate * d, self.z, step)
+        updates = each(of_y, params, z, step)
         return updates, Averaged(z, total, largest)
 
     def x(self, params: Params, b1: Hyper) -> Params:
@@ -54,7 +62,7 @@ class Averaged(eqx.Module):
         return each(lambda y, z: y + (1 - 1 / b1) * (z - y), params, self.z)
 
 
-class ScheduleFreeAdamWState(eqx.Module):
+class ScheduleFreeAdamWState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     square: Average  # v_t
     averaged: Averaged
@@ -88,10 +96,8 @@ class ScheduleFreeAdamW(AbstractOptimizer[ScheduleFreeAdamWState]):
         square = state.square.add(squares(grads), now.b2)
         scale = 1 / root(square.weight)
 
-        def direction(v: Array, g: Array, y: Array) -> Array:
-            return g / (root(v) * scale + now.eps) + now.weight_decay * y
-
-        step = each(direction, square.total, grads, params)
+        step = each(lambda v, g: g / (root(v) * scale + now.eps), square.total, grads)
+        step = with_l2(step, params, now.weight_decay)
         updates, averaged = state.averaged.move(
             params, step, now.learning_rate, now.b1, (state.count + 1) ** now.r
         )

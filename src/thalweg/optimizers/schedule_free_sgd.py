@@ -5,20 +5,18 @@ Departs from the paper as `schedule_free_adamw.py` says.
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
-import jax
 from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer
-from thalweg.optimizers.leafwise import no_steps
+from thalweg.optimizers.leafwise import no_steps, with_l2
 from thalweg.optimizers.schedule_free_adamw import Averaged
 
 
-class ScheduleFreeSGDState(eqx.Module):
+class ScheduleFreeSGDState(NamedTuple):
     count: Int[Array, ""]  # t, updates made
     averaged: Averaged
 
@@ -44,7 +42,7 @@ class ScheduleFreeSGD(AbstractOptimizer[ScheduleFreeSGDState]):
         self, grads: Params, state: ScheduleFreeSGDState, params: Params
     ) -> tuple[Params, ScheduleFreeSGDState]:
         now = self.at(state.count)
-        step = jax.tree.map(lambda g, y: g + now.weight_decay * y, grads, params)
+        step = with_l2(grads, params, now.weight_decay)
         updates, averaged = state.averaged.move(
             params, step, now.learning_rate, now.b1, (state.count + 1) ** now.r
         )

@@ -6,9 +6,8 @@ Departs from the latter: the learning rate is constant unless a schedule is give
 """
 
 from dataclasses import KW_ONLY
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-import equinox as eqx
 from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
@@ -17,7 +16,7 @@ from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import each, no_steps, with_l2
 
 
-class SGDState(eqx.Module):
+class SGDState(NamedTuple):
     count: Int[Array, ""]  # updates made
 
 

@@ -273,6 +273,16 @@ def keeps_dtypes_and_structure(optimizer: Optimizer) -> None:
         assert after == state, f"the state must keep its shapes and dtypes, {promise}"
 
 
+def owns_its_state(optimizer: Optimizer) -> None:
+    """No array is in the state twice, or is a parameter: all may be donated."""
+    params = jax.tree.map(jnp.asarray, _few_params())
+    arrays = jax.tree.leaves((params, optimizer.init(params)))
+    assert len({id(x) for x in arrays}) == len(arrays), (
+        "`init` must make each array of the state anew, so that a program may "
+        "overwrite parameters and state, but some array is there twice"
+    )
+
+
 def accepts_no_parameters(optimizer: Optimizer) -> None:
     """A tree without leaves is updated to itself."""
     for params in ({}, None, {"a": [], "b": None}):
@@ -374,6 +384,7 @@ def takes_numbers_and_arrays(optimizer: Optimizer) -> None:
     values = {
         f.name: getattr(optimizer, f.name) for f in fields if f.metadata.get("hyper")
     }
+    values = {n: x for n, x in values.items() if x is not None}
     numbers = {n: float(x) for n, x in values.items() if not is_schedule(x)}
     for kind in (float, np.float32, jnp.float32) if numbers else ():
         made = dataclasses.replace(
@@ -420,6 +431,7 @@ CHECKS: Mapping[str, Callable[[Optimizer], None]] = {
     for check in (
         converges,
         keeps_dtypes_and_structure,
+        owns_its_state,
         accepts_no_parameters,
         stays_finite_in_half_precision,
         resumes_exactly,
