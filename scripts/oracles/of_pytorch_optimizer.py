@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytorch_optimizer as po
+from pytorch_optimizer.optimizer import soap
 from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_newton_schulz_5
 
 from oracles import kron_probes, torch_steps
 from oracles.cases import HOSTILE, MATRICES, Case, call
-from oracles.torch_steps import in_double, on_matrices
+from oracles.torch_steps import Double, in_double, on_matrices
 
 VERSION = version("pytorch_optimizer")
 for denominator in (po.MARS.apply_ams_bound, po.MARS.apply_ams_bound_foreach):
     denominator.__defaults__ = (0.0,)  # no 1e-15 under the root, which nobody names
+soap.torch = Double()
 in_double(zero_power_via_newton_schulz_5)
 CASES = [
     Case(
@@ -153,6 +155,27 @@ CASES = [
         "NorMuon(rate, b1=0.8, b2=0.9, rounds=3, weight_decay=0.0, eps=0.0)",
         problem=MATRICES,
         turned=True,
+    ),
+    # Sides of 5 are left alone: the first gradient has rank 3 or 2, and which basis of
+    # its null space an eigendecomposition returns is up to rounding errors.
+    Case(
+        call(po.SOAP, weight_decay=0.0, max_precondition_dim=4),
+        "SOAP(rate, weight_decay=0.0, longest=4, epsilon_hat=True)",
+        problem=MATRICES,
+    ),
+    Case(
+        call(
+            po.SOAP,
+            betas=(0.8, 0.9),
+            shampoo_beta=0.7,
+            eps=1e-3,
+            weight_decay=0.0,
+            precondition_frequency=3,
+            max_precondition_dim=4,
+        ),
+        "SOAP(rate, b1=0.8, b2=0.9, b3=0.7, eps=1e-3, weight_decay=0.0, "
+        "precondition_frequency=3, longest=4, epsilon_hat=True)",
+        problem=MATRICES,
     ),
 ]
 

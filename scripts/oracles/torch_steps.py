@@ -39,6 +39,15 @@ def in_double(function: Callable[..., Any]) -> None:
     function.__defaults__ = tuple(torch.float64 if x is half else x for x in defaults)
 
 
+class Double:
+    """PyTorch for a module of a library that would compute in single precision."""
+
+    float32 = torch.float64
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
 def on_matrices(make: type) -> Callable[..., Any]:
     """A rule of Muon's kind, told that every parameter is a matrix to be treated so."""
 

@@ -83,6 +83,7 @@ INFRASTRUCTURE = {
     "partition",
     "plateau",
     "sam",
+    "sides",
     "skip_nonfinite",
     "vectors",
     "wrapper",

@@ -26,7 +26,10 @@ def test_every_step_is_the_oracles(case):
 
 
 # What other tests hold: settings of random draws, and methods with one oracle only.
-ELSEWHERE = {"kron": {"clip", "initial_scale", "preconditioner_rate", "seed"}}
+ELSEWHERE = {
+    "kron": {"clip", "initial_scale", "preconditioner_rate", "seed"},
+    "soap": {"precondition_1d"},
+}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -101,6 +104,11 @@ def test_every_convention_matters(x64, one, other):
         ("Muon(rate)", "Muon(rate, scale='original')"),
         ("Muon(rate)", "Muon(rate, scale='none')"),
         ("Muon(rate)", "Muon(rate, rounds=4)"),
+        ("SOAP(rate)", "SOAP(rate, epsilon_hat=True)"),
+        ("SOAP(rate)", "SOAP(rate, one_sided=True)"),
+        ("SOAP(rate)", "SOAP(rate, longest=4)"),
+        ("SOAP(rate)", "SOAP(rate, precondition_frequency=5)"),
+        ("SOAP(rate)", "SOAP(rate, b3=0.9)"),
         ("Adafactor(rate)", "Adafactor(rate, smallest_factored=1)"),
         ("Prodigy(rate)", "Prodigy(rate, bias_correction=True)"),
         ("Prodigy(rate)", "Prodigy(rate, safeguard_warmup=True)"),
@@ -132,7 +140,7 @@ def test_schedule_free_recommends_the_average():
 # -- matrices
 
 
-@pytest.mark.parametrize("name", ["muon", "normuon"])
+@pytest.mark.parametrize("name", ["muon", "normuon", "soap"])
 def test_what_is_no_matrix_is_left_to_adamw(name):
     params = {
         "kernel": jnp.ones((3, 2)),
@@ -163,7 +171,7 @@ def test_orthogonal_matrices_stay_what_they_are():
     assert np.sum(updates["kernel"] * kernel) < 0
 
 
-@pytest.mark.parametrize("name", ["muon", "normuon"])
+@pytest.mark.parametrize("name", ["muon", "normuon", "soap"])
 def test_what_is_no_matrix_may_watch_losses_and_recommend(name):
     params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
     rest = ReduceOnPlateau(OPTIMIZERS["schedule_free_sgd"](0.1), patience=0)

@@ -56,6 +56,7 @@ from thalweg.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from thalweg.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from thalweg.optimizers.sgd import SGD
 from thalweg.optimizers.skip_nonfinite import SkipNonFinite
+from thalweg.optimizers.soap import SOAP
 from thalweg.optimizers.vectors import on_vectors
 from thalweg.optimizers.wrapper import AbstractWrapper
 
@@ -81,6 +82,7 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
         "schedule_free_adamw": ScheduleFreeAdamW,
         "muon": Muon,
         "normuon": NorMuon,
+        "soap": SOAP,
         "ademamix": AdEMAMix,
         "mars": MARS,
         "prodigy": Prodigy,
@@ -117,6 +119,7 @@ __all__ = [
     "OPTIMIZERS",
     "SAM",
     "SGD",
+    "SOAP",
     "AMSGrad",
     "AbstractOptimizer",
     "AbstractTransform",

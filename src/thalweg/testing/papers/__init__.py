@@ -109,4 +109,16 @@ PAPERS = [
         {"decay": 0.1},
         problem="matrices",
     ),
+    Paper(
+        matrices.soap,
+        "SOAP(rate, weight_decay=0.1, longest=4)",
+        {"decay": 0.1},
+        problem="matrices",
+    ),
+    Paper(
+        matrices.soap,
+        "SOAP(rate, weight_decay=0.0, one_sided=True)",
+        {"one_sided": True},
+        problem="matrices",
+    ),
 ]

@@ -48,3 +48,41 @@ def adafactor(p, grads, rate, eps1=1e-30, eps2=1e-3, d=1.0):
         u = u / max(1.0, np.sqrt(np.mean(u**2)) / d)
         p = p - alpha * u
         yield p
+
+
+def soap(p, grads, rate, b1=0.95, b2=0.95, eps=1e-8, decay=0.0, one_sided=False):
+    """Vyas et al. 2024, Algorithm 3, the bias corrected.
+
+    The first gradient chooses the bases only; sides above 4 keep their axes.
+    """
+    q_l, q_r = np.eye(p.shape[0]), np.eye(p.shape[1])
+    l, r = np.zeros_like(q_l), np.zeros_like(q_r)
+    m = v = np.zeros_like(p)
+    left = len(l) <= 4 and not (one_sided and len(l) > len(r))
+    right = len(r) <= 4 and not (one_sided and len(r) >= len(l))
+    for t, g in enumerate(grads):
+        if t > 0:
+            g_rotated = q_l.T @ g @ q_r
+            m = b1 * m + (1 - b1) * g
+            v = b2 * v + (1 - b2) * g_rotated**2
+            m_hat, v_hat = q_l.T @ m @ q_r / (1 - b1**t), v / (1 - b2**t)
+            n = q_l @ (m_hat / (np.sqrt(v_hat) + eps)) @ q_r.T
+            p = p - rate * (n + decay * p)
+        l = b2 * l + (1 - b2) * g @ g.T
+        r = b2 * r + (1 - b2) * g.T @ g
+        if t % 10 == 0 and left:
+            q_l, order = soap_eigenvectors(l, q_l, t)
+            v = v[order]
+        if t % 10 == 0 and right:
+            q_r, order = soap_eigenvectors(r, q_r, t)
+            v = v[:, order]
+        yield p
+
+
+def soap_eigenvectors(p, q, t):
+    """Algorithm 4 on sorted columns, and their order; at first the exact ones."""
+    if t == 0:
+        return np.linalg.eigh(p)[1][:, ::-1], np.arange(len(p))
+    s = p @ q
+    order = np.argsort(-np.sum(q * s, axis=0))
+    return np.linalg.qr(s[:, order])[0], order
