@@ -61,12 +61,13 @@ class SOAP(AbstractForMatrices):
     epsilon_hat: bool = eqx.field(default=False, static=True)  # as in `Adam`
 
     def init_matrices(self, params: Params) -> SOAPState:
-        average = Average.empty(jax.tree.map(as_matrix, filled(params)))
+        flat = jax.tree.map(as_matrix, filled(params))
         bases = jax.tree.map(
-            lambda x: identities(x, self.longest, self.one_sided), average.total
+            lambda x: identities(x, self.longest, self.one_sided), flat
         )
         nothing = jax.tree.map(jnp.zeros_like, bases)
-        return SOAPState(no_steps(), average, average, nothing, bases)
+        mean, square = Average.empty(flat), Average.empty(flat)
+        return SOAPState(no_steps(), mean, square, nothing, bases)
 
     def update_matrices(
         self, grads: Params, state: SOAPState, params: Params
