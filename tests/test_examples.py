@@ -24,6 +24,7 @@ PRINTS = {
     ),
     "own_module.py": ("equinox module +0", "init, apply", "own +0", "thalweg's MLP +0"),
     "own_space.py": (r"trial +score +error", r"27 trials with a", r"\d on rows that"),
+    "perturb_and_keep.py": (r"by hand +\d", r"search +\d", r"CMA-ES +\d", r"Adam"),
     "regression_10_10_1.py": (r"linear model +2\.\d", r"10-10-1 network +\d\.\d"),
     "tuned_optimizers.py": (
         r"sgd +0\.1",
