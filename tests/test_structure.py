@@ -21,6 +21,7 @@ FLOORS = (
     ("networks",),
     ("optimizers",),
     ("problem",),
+    ("diagnosis",),
     ("training",),
     ("store",),
     ("report",),
