@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Num
 
 from thalweg.core.errors import InvalidInput
@@ -214,6 +215,30 @@ def _check_shapes(outputs: Array, target: Array) -> None:
             f"{outputs.shape} and a target of shape {target.shape}. Give the network "
             "as many outputs as the target has columns."
         )
+
+
+def constant_loss(
+    loss: AbstractLoss, target: Num[np.ndarray, "n *c"], outputs: int
+) -> float:
+    """The mean loss of the best prediction that is the same for every row."""
+    from scipy.optimize import minimize
+
+    y, shape = jnp.asarray(target), (len(target), outputs)
+
+    @jax.jit
+    def mean(constant: Float[Array, " c"]) -> Float[Array, ""]:
+        return jnp.mean(loss(jnp.broadcast_to(constant, shape), y))
+
+    def both(constant: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = jax.value_and_grad(mean)(jnp.asarray(constant, jnp.float32))
+        return float(value), np.asarray(slope, float)
+
+    starts = [np.zeros(outputs)]
+    if loss.task == "regression":  # a loss with kinks is best at a quantile
+        columns = np.asarray(target, float).reshape(len(target), -1)
+        starts = [np.broadcast_to(f(columns, 0), outputs) for f in (np.mean, np.median)]
+    start = min(starts, key=lambda s: both(s)[0])
+    return float(minimize(both, start, jac=True, method="BFGS").fun)
 
 
 LOSSES: Registry[type[AbstractLoss]] = Registry(

@@ -10,6 +10,7 @@ from jaxtyping import Float, PyTree
 
 from thalweg.core.rng import seed_word
 from thalweg.core.typing import Config
+from thalweg.diagnosis import Record, mean_record
 from thalweg.problem import Problem, Score
 from thalweg.training.bench import Finished, Job
 from thalweg.training.population import CURVE
@@ -42,6 +43,10 @@ class Trial:
     def loss(self) -> float:
         """What proposers and rankings compare; NaN without a score."""
         return float("nan") if self.score is None else self.score.loss
+
+    def recorded(self) -> Record:
+        """What `diagnose` reads: the mean curve over the splits."""
+        return mean_record(self.curves, status=self.status, settings=self.config)
 
 
 def jobs(

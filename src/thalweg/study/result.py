@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from thalweg.core.errors import InvalidInput, SearchError
 from thalweg.core.typing import Config
-from thalweg.losses import AbstractLoss
+from thalweg.diagnosis import Trials
+from thalweg.losses import AbstractLoss, constant_loss
 from thalweg.problem import Problem
 from thalweg.proposers import PROPOSERS, AbstractProposer, starting_from
 from thalweg.spaces import Space
@@ -83,6 +84,25 @@ class Result:
             for t in self.trials
         ]
         return pd.DataFrame(rows)
+
+    def recorded(self) -> Trials:
+        """What `diagnose` reads: how the trials ended, and the leader's curves."""
+        trials = sorted(self.search.trials.values(), key=lambda t: t.number)
+        errors = [np.nan if t.score is None else t.score.error for t in trials]
+        leader = None
+        if self.trials:
+            of_split = self.problem.y[0][self.problem.splits.train[0]]
+            constant = constant_loss(
+                self.problem.judge(), of_split, self.problem.outputs
+            )
+            leader = replace(self.trials[0].recorded(), constant_loss=constant)
+        return Trials(
+            status=[t.status for t in trials],
+            loss=np.array([t.loss for t in trials]),
+            error=np.array(errors),
+            config=[t.config for t in trials],
+            leader=leader,
+        )
 
     def report(self, out: str | Path) -> Path:
         """Write one self-contained HTML page."""

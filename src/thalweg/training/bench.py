@@ -47,7 +47,7 @@ class Finished(NamedTuple):
     steps: int  # taken in all
     network: Any  # with NumPy leaves; None if it never had a finite loss
     outputs: Float[np.ndarray, "n c"] | None  # on its split's validation rows
-    curve: Float[np.ndarray, "t k"]  # columns CURVE, one row a round
+    curve: Float[np.ndarray, "t k"]  # columns CURVE (and `Task.inspect`), by rounds
     seconds: float  # its share of the training time
     state: PyTree | None  # for `Job.resume`
     at: float  # when it was read, of `time.monotonic`

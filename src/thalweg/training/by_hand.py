@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -24,37 +24,10 @@ from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset
 from thalweg.training.engine import Engine
 from thalweg.training.foreign import as_description
+from thalweg.training.history import Circumstances, History
+from thalweg.training.inspection import inspect, layers_of
 from thalweg.training.member import outputs_of, solved
 from thalweg.training.population import CURVE, Task
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """What was measured while a network trained: `{metric: values}`, one per epoch."""
-
-    metrics: dict[str, Float[np.ndarray, " t"]]  # with "step" and "epoch"
-
-    def __getitem__(self, metric: str) -> Float[np.ndarray, " t"]:
-        return self.metrics[metric]
-
-    def to_dataframe(self) -> "pd.DataFrame":
-        """One row per judgement."""
-        import pandas as pd
-
-        return pd.DataFrame(self.metrics)
-
-    def plot(self) -> Any:
-        """The losses against the epochs, as a plotly figure."""
-        import plotly.graph_objects as go
-
-        figure = go.Figure()
-        for name in ("train_loss", "loss"):
-            label = {"train_loss": "training", "loss": "validation"}[name]
-            figure.add_scatter(x=self["epoch"], y=self[name], name=label)
-        return figure.update_layout(xaxis_title="epoch", yaxis_title="loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +89,7 @@ def train(
     time_limit: float = float("inf"),
     keep_best: bool = True,
     judge_every: int | None = None,
+    record_layers: bool = False,
     seed: int = 0,
     watch: Callable[[Any], None] | None = None,
 ) -> tuple[Model, History]:
@@ -132,6 +106,8 @@ def train(
     without improvement, at a validation loss of `threshold`, or after `time_limit`
     seconds, whichever is first. **judge_every**: steps between judgements, an epoch by
     default. **keep_best**: return the weights of the best judgement, not the last.
+    **record_layers**: measure gradients, weights, updates and activity of each layer
+    at each judgement, for `history.layers` and `diagnose`; costs a step or two.
 
     Raises InvalidInput for settings that make no sense, SearchError if the loss was
     never finite.
@@ -164,7 +140,8 @@ def train(
         batch_size=batch_size,
     )
     check_outputs(candidate, problem)
-    task = Task(dataset, problem.inputs, problem.outputs, judge)
+    more = inspect if record_layers else None
+    task = Task(dataset, problem.inputs, problem.outputs, judge, more)
     engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
     job = Job(0, 0, candidate, 0, seed_word(seed, 0), keep=not keep_best)
     ended = engine.train([job], deadline=time.monotonic() + time_limit)
@@ -175,7 +152,16 @@ def train(
     if not keep_best:
         network, step = _last(end, candidate), end.steps
     model = Model(network, judge, problem.task, chosen, end.status, step)
-    return model, _history(end, length / batch_size)
+    about = Circumstances(
+        status=end.status,
+        optimizer=optimizer,
+        batch_size=batch_size,
+        held_out=bool(dataset.validation_size[0]),
+        loss=judge,
+        targets=problem.y[0][problem.splits.train[0]],
+        outputs=problem.outputs,
+    )
+    return model, _history(end, length / batch_size, about)
 
 
 def _last(end: Finished, candidate: Candidate) -> Any:
@@ -236,9 +222,13 @@ def _why(ended: Sequence[Finished]) -> str:
     return "The time limit ended the training before its first judgement. Raise it."
 
 
-def _history(end: Finished, steps_per_epoch: float) -> History:
+def _history(end: Finished, steps_per_epoch: float, about: Circumstances) -> History:
     columns = {name: end.curve[:, i] for i, name in enumerate(CURVE)}
-    return History({"epoch": columns["step"] / steps_per_epoch, **columns})
+    layers, more = None, end.curve[:, len(CURVE) :]
+    if more.shape[1]:
+        layers = layers_of(end.network, more, len(about.targets))
+    metrics = {"epoch": columns["step"] / steps_per_epoch, **columns}
+    return History(metrics, about, layers)
 
 
 __all__ = ["AbstractDescription", "History", "Model", "train"]

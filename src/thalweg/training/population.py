@@ -8,6 +8,7 @@ arithmetic does not depend on who its neighbours are.
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -56,6 +57,8 @@ class Task(NamedTuple):
     inputs: Any  # leaves [s, ...], as the network's description wants them
     outputs: int
     judge: AbstractLoss  # what validation is measured by
+    # more to measure at each judgement: of (member, recipe, data), `inspection.inspect`
+    inspect: Callable[..., Float[Array, " k"]] | None = None
 
 
 class Program:
@@ -71,7 +74,7 @@ class Program:
         assert capacity % (width * mesh.size) == 0, (capacity, width, mesh.size)
         self.mesh, self.capacity, self.width = mesh, capacity, width
         self.compile_seconds = 0.0
-        self._judge = task.judge
+        self._judge, self._inspect = task.judge, task.inspect
         arrays, self._candidate_rest = eqx.partition(example, eqx.is_array_like)
         self.example = jax.tree.map(np.asarray, arrays)  # leaves of one candidate
         self.validation_size = np.asarray(task.data.validation_size)
@@ -88,6 +91,7 @@ class Program:
         arrays, self._rest = eqx.partition(member, _is_shape)
         self._packing = Packing.of(arrays)  # of a member
         self._params = member.packing  # of its parameters
+        self.columns = len(CURVE) + self._inspected(member, task.data)
         self._compiled: Any = None
 
     @property
@@ -201,6 +205,18 @@ class Program:
         rows = data.validation_rows.shape[1]
         return build(recipe, own, self._outputs, rows, split, seed)
 
+    def _inspected(self, member: Member, data: Dataset) -> int:
+        """How many numbers `Task.inspect` adds to a judgement."""
+        inspect = self._inspect
+        if inspect is None:
+            return 0
+
+        def more(member: Member, candidate: PyTree, data: Dataset) -> Array:
+            recipe = for_vectors(self._recipe(candidate), self._params)
+            return inspect(member, recipe, data)
+
+        return eqx.filter_eval_shape(more, member, self.example, data).shape[0]
+
     def _segment(self) -> Any:
         """The function that is compiled: every device loops over its own members."""
         return jax.shard_map(
@@ -216,7 +232,7 @@ class Program:
     ) -> tuple[Vectors, Float[Array, "p t k"]]:
         """One device's part of a visit: `width` members at a time."""
         places = visit.order.shape[0]
-        curves = jnp.full((places, ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
+        curves = jnp.full((places, ROUNDS, self.columns), jnp.nan, jnp.float32)
         turn: Any = self._alone if self.width == 1 else self._together
         blocks = (visit.count[0] + self.width - 1) // self.width
 
@@ -314,7 +330,7 @@ class Program:
         steps: Any,
     ) -> tuple[PyTree, Float[Array, "t k"]]:
         """Train one member for some rounds, or until it ends."""
-        curve = jnp.full((ROUNDS, len(CURVE)), jnp.nan, jnp.float32)
+        curve = jnp.full((ROUNDS, self.columns), jnp.nan, jnp.float32)
 
         def going(carry: Any) -> Any:
             number, state, _ = carry
@@ -329,6 +345,9 @@ class Program:
             member, row = train_round(
                 self.member(state), recipe, data, self._judge, steps
             )
+            if self._inspect is not None:
+                more = self._inspect(member, recipe, data)
+                row = jnp.concatenate([row, more])
             curve = jax.lax.dynamic_update_index_in_dim(curve, row, number, 0)
             return number + 1, eqx.filter(member, eqx.is_array), curve
 
