@@ -18,7 +18,15 @@ from thalweg.store import to_frame
 sys.path.insert(0, str(Path(__file__).parent))
 from studies import report_data, trial_rows
 
-SECTIONS = ("progress", "curves", "leader", "importance", "leaderboard", "time")
+SECTIONS = (
+    "progress",
+    "curves",
+    "diagnosis",
+    "leader",
+    "importance",
+    "leaderboard",
+    "time",
+)
 SECTIONS += ("baseline", "data", "reproduce")
 VOID = ("meta", "br", "hr", "img", "input", "col")
 

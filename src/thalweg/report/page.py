@@ -7,6 +7,7 @@ from thalweg.report import answer, circumstances, sections, tables
 from thalweg.report.collect import collect
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts
+from thalweg.report.findings import findings
 from thalweg.report.importance import importance
 from thalweg.report.markup import Markup, el, join
 
@@ -33,6 +34,7 @@ def render(data: ReportData) -> str:
     parts = [
         sections.over_time(facts),
         sections.curves(facts),
+        findings(facts),
         sections.leader(facts),
         sections.what_mattered(facts, found),
         tables.leaderboard(facts, found),

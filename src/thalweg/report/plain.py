@@ -8,6 +8,7 @@ from typing import Any
 from thalweg.report import answer
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts, config_of, is_missing
+from thalweg.report.findings import diagnosis
 from thalweg.report.words import in_words
 
 
@@ -40,6 +41,7 @@ def to_json(data: ReportData, *, indent: int | None = 2) -> str:
         "baseline": data.baseline,
         "evaluation": data.evaluation,
         "answer": " ".join(filter(None, answer.sentences(facts))),
+        "diagnosis": [vars(finding) for finding in diagnosis(facts)],
         "trials": rows,
         "time": data.time,
         "seconds": data.seconds,

@@ -7,10 +7,13 @@ from thalweg.report import answer, text
 from thalweg.report.circumstances import KINDS
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts, as_number, config_of
+from thalweg.report.findings import diagnosis
 from thalweg.report.words import headline, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from thalweg.diagnosis import Diagnosis
 
 
 def print_report(
@@ -41,6 +44,9 @@ def renderables(data: ReportData, *, top: int = 10) -> "list[RenderableType]":
         parts.append(Padding(_leader(facts), (1, 0, 0, 0)))
     if len(facts.ranked):
         parts.append(Padding(_leaderboard(facts, top), (1, 0, 0, 0)))
+    found = diagnosis(facts)
+    if found:
+        parts.append(Padding(_findings(found), (1, 0, 0, 0)))
     parts.append(Padding(Text(_time(facts), style="dim"), (1, 0, 0, 0)))
     scored = answer.how_scored(facts)
     if scored:
@@ -95,6 +101,19 @@ def _leaderboard(facts: Facts, top: int) -> "RenderableType":
             text.seconds(as_number(row["train_seconds"])),
             style="bold" if leads else None,
         )
+    return table
+
+
+def _findings(found: "Diagnosis") -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for finding in found:
+        text = f"{finding.evidence} {finding.remedy}".replace("`", "")
+        table.add_row(finding.name, Text(text))
     return table
 
 

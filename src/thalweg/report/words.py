@@ -94,7 +94,7 @@ def in_words(config: Mapping[str, Any]) -> dict[str, str]:
 def _embeddings(kind: Any) -> str:
     if kind == "natural":
         return "the embeddings it was published with"
-    return f"{_word(kind)} embeddings"
+    return f"{word(kind)} embeddings"
 
 
 def headline(config: Mapping[str, Any]) -> str:
@@ -103,11 +103,11 @@ def headline(config: Mapping[str, Any]) -> str:
     name = str(left.get("network", ""))
     parts = [f"{_NETWORKS.get(name, (named(name), ''))[0]} {_size(left)}"]
     if left.get("activation") not in _NONE:
-        parts.append(_word(left["activation"]))
+        parts.append(word(left["activation"]))
     if "optimizer" in left:
         rate = left.get("learning_rate")
         shown = "" if rate is None else f" {number(rate, 2)}"
-        parts.append(f"{_word(left['optimizer'])}{shown}")
+        parts.append(f"{word(left['optimizer'])}{shown}")
     return ", ".join(part.strip() for part in parts if part.strip())
 
 
@@ -131,16 +131,16 @@ def _architecture(left: dict[str, Any]) -> str:
     activation = left.pop("activation", None)
     if activation is not None:
         having.append(
-            f"{_word(activation)} activation"
+            f"{word(activation)} activation"
             if activation not in _NONE
             else "no activation"
         )
     normalization = left.pop("normalization", None)
     if normalization not in _NONE:
-        having.append(f"{_word(normalization)} normalization")
+        having.append(f"{word(normalization)} normalization")
     init = left.pop("init", None)
     if init is not None:
-        having.append(f"{_word(init)} initialization")
+        having.append(f"{word(init)} initialization")
     text += f", with {listed(having)}" if having else ""
     embedding = left.pop("numeric_embedding", None)
     if embedding is not None:
@@ -155,7 +155,7 @@ def _architecture(left: dict[str, Any]) -> str:
 def _optimizer(left: dict[str, Any]) -> str:
     if "optimizer" not in left:
         return ""
-    text = _word(left.pop("optimizer"))
+    text = word(left.pop("optimizer"))
     rate, batch = left.pop("learning_rate", None), left.pop("batch_size", None)
     if rate is not None:
         text += f" at a learning rate of {number(rate, 3)}"
@@ -197,7 +197,8 @@ def _size(left: dict[str, Any]) -> str:
     return " × ".join(number(left[key]) for key in ("depth", "width") if key in left)
 
 
-def _word(name: Any) -> str:
+def word(name: Any) -> str:
+    """The name of an algorithm as text has it: `ReLU`, `AdamW`."""
     return _WORDS.get(str(name), named(str(name)))
 
 
