@@ -33,7 +33,7 @@ from thalweg.optimizers.clipping import (
 from thalweg.optimizers.decay import AddL2, Decay
 from thalweg.optimizers.derivative_free import DerivativeFree
 from thalweg.optimizers.groups import Groups, decay_only
-from thalweg.optimizers.interop import as_optax, from_optax
+from thalweg.optimizers.interop import as_keras, as_optax, from_optax
 from thalweg.optimizers.kron import Kron
 from thalweg.optimizers.lamb import LAMB
 from thalweg.optimizers.lion import Lion
@@ -163,6 +163,7 @@ __all__ = [
     "ScheduleFreeSGD",
     "SkipNonFinite",
     "UniformAverage",
+    "as_keras",
     "as_optax",
     "chain",
     "decay_only",

@@ -181,6 +181,13 @@ def looks_further(optimizer: AbstractOptimizer[Any]) -> bool:
     return optimizer.looks_further or any(map(looks_further, nested(optimizer)))
 
 
+def with_rate(optimizer: AbstractOptimizer[Any]) -> AbstractOptimizer[Any] | None:
+    """The optimizer itself, or the first within it, that has a learning rate."""
+    if "learning_rate" in optimizer.__dataclass_fields__:
+        return optimizer
+    return next(filter(None, map(with_rate, nested(optimizer))), None)
+
+
 def hyper_parameters(optimizer: AbstractOptimizer[Any]) -> set[str]:
     """The names of the hyper-parameters of an optimizer and of those it wraps.
 

@@ -1,7 +1,8 @@
-"""Optimizers of ours in programs written for optax, and optax's in ours.
+"""Optimizers of ours in programs written for optax or Keras, and optax's in ours.
 
 tx = as_optax(AdamW(1e-3))                 # for optax.chain, TrainState, ...
 optimizer = from_optax(optax.adabelief(1e-3))
+model.compile(optimizer=as_keras(Muon()), loss=...)  # Keras 3, JAX backend
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from jaxtyping import Array
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Params
-from thalweg.optimizers.base import AbstractOptimizer
+from thalweg.optimizers.base import AbstractOptimizer, looks_further
 
 
 class FromOptax(AbstractOptimizer[Any]):
@@ -81,3 +82,43 @@ def as_optax(optimizer: AbstractOptimizer[Any]) -> Any:
 
     transformation: Any = optax.GradientTransformation
     return transformation(lambda params: optimizer.init(params), update)
+
+
+def as_keras(optimizer: AbstractOptimizer[Any], *, name: str | None = None) -> Any:
+    """Our optimizer as a `keras.optimizers.Optimizer`, for `compile` and `fit`.
+
+    For Keras 3 with KERAS_BACKEND=jax. Parameters have the variables' paths, such as
+    "sequential/dense/kernel" (and "embedding" for Keras' "embeddings"); schedules
+    follow the optimizer's own count. `learning_rate` reads the rate of the next update
+    and may be set, as callbacks do. After a `fit` the model has what the optimizer
+    recommends (`solution`); a second `fit` goes on from there.
+
+    Raises InvalidInput without Keras or with another backend, for what is no optimizer
+    of ours, and for one that evaluates the loss more than once: Keras does not hand it
+    over.
+    """
+    if not isinstance(optimizer, AbstractOptimizer):
+        raise InvalidInput(
+            f"`as_keras` takes one of our optimizers, but got {optimizer!r}. "
+            "For example: as_keras(AdamW(1e-3))."
+        )
+    if looks_further(optimizer):
+        raise InvalidInput(
+            f"{type(optimizer).__name__} evaluates the loss more than once in a step, "
+            "but Keras hands over gradients alone. Use `thalweg.train`."
+        )
+    try:
+        import keras
+    except ImportError:
+        backend = "missing"
+    else:
+        backend = keras.backend.backend()
+    if backend != "jax":
+        raise InvalidInput(
+            f"`as_keras` needs Keras 3 with its JAX backend, but it is {backend}. Run "
+            "`pip install thalweg[keras]`, and set KERAS_BACKEND=jax before Keras is "
+            "imported."
+        )
+    from thalweg.optimizers.keras_adapter import KerasOptimizer
+
+    return KerasOptimizer(optimizer, name)

@@ -20,7 +20,7 @@ from thalweg.core.errors import InvalidInput, SearchError
 from thalweg.core.rng import seed_word
 from thalweg.losses import AbstractLoss
 from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer, scaled
-from thalweg.optimizers.base import nested
+from thalweg.optimizers.base import with_rate
 from thalweg.problem import Problem
 from thalweg.schedules import Exponential, is_schedule
 from thalweg.training.arguments import at_least, check_outputs, named_loss
@@ -174,12 +174,9 @@ def own_rate(optimizer: AbstractOptimizer[Any], steps: int) -> float:
 
 def first_with_rate(optimizer: AbstractOptimizer[Any]) -> Any:
     """The optimizer itself, or the first within it, that has a learning rate."""
-    waiting = [optimizer]
-    while waiting:
-        first = waiting.pop(0)
-        if "learning_rate" in first.__dataclass_fields__:
-            return first
-        waiting = nested(first) + waiting
+    first = with_rate(optimizer)
+    if first is not None:
+        return first
     raise InvalidInput(
         "A range test needs an optimizer with a hyper-parameter `learning_rate`, but "
         f"{type(optimizer).__name__} has none. Use one of `thalweg.optimizers`."
