@@ -10,13 +10,16 @@ import thalweg.strategies as room
 from thalweg.strategies import (
     STRATEGIES,
     AbstractStrategy,
+    Bayesian,
     Best,
     Genetic,
     RandomSearch,
 )
 from thalweg.testing.strategies import CHECKS
 
-MADE = {name: kind() for name, kind in STRATEGIES.items()}
+MADE = {name: kind() for name, kind in STRATEGIES.items()} | {
+    "bayesian": Bayesian(memory=24, pool=64),  # small, to be quick
+}
 VARIANTS = {
     "fixed step": RandomSearch(0.3, population=8, adapt=False),
     "rank, sbx": Genetic(1.0, selection="rank", crossover="sbx"),

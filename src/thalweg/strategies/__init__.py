@@ -4,6 +4,7 @@ from typing import Any
 
 from thalweg.core.registry import Registry
 from thalweg.strategies.base import AbstractSmoothing, AbstractStrategy, Best
+from thalweg.strategies.bayesian import Bayesian
 from thalweg.strategies.cmaes import CMAES
 from thalweg.strategies.evolution_strategy import EvolutionStrategy
 from thalweg.strategies.genetic import Genetic
@@ -18,6 +19,7 @@ STRATEGIES: Registry[type[AbstractStrategy[Any]]] = Registry(
         "cmaes": CMAES,
         "sep_cmaes": SepCMAES,
         "evolution_strategy": EvolutionStrategy,
+        "bayesian": Bayesian,
     },
 )
 
@@ -26,6 +28,7 @@ __all__ = [
     "STRATEGIES",
     "AbstractSmoothing",
     "AbstractStrategy",
+    "Bayesian",
     "Best",
     "EvolutionStrategy",
     "Genetic",
