@@ -183,6 +183,21 @@ def test_one_bad_batch_does_not_end_the_search():
     assert values[-1] < 0.1 * values[0]
 
 
+def test_a_large_generation_takes_the_memory_of_a_few_candidates(monkeypatch):
+    params = {"kernel": jax.ShapeDtypeStruct((300, 300), jnp.float32)}
+    optimizer = DerivativeFree(EvolutionStrategy(population=256))
+    state = jax.eval_shape(optimizer.init, params)
+
+    def bytes_taken():
+        step = jax.jit(lambda p, s: optimizer.step(Objective.of(bowl), s, p))
+        compiled = step.lower(params, state).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert bytes_taken() < 12 * 300 * 300 * 4
+    monkeypatch.setattr("thalweg.optimizers.derivative_free.IN_MEMORY", 2**40)
+    assert bytes_taken() > 256 * 300 * 300 * 4
+
+
 def test_what_the_next_step_will_use():
     optimizer = DerivativeFree(EvolutionStrategy(0.25), Adam(0.125))
     now = optimizer.current(optimizer.init(PARAMS))

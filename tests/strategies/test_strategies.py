@@ -180,6 +180,19 @@ def test_noise_does_not_trap_what_evaluates_its_point_again():
         assert strategy.best(state).loss == -100
 
 
+def test_crossover_and_mutation_do_not_scatter_many_variables():
+    """Without selection the spread is kept; 0.5 for alpha would grow it 30 times."""
+    strategy = Genetic(1.0)
+    state = strategy.init(jnp.zeros(500), key=jr.key(0))
+
+    def body(i, state):
+        x = strategy.ask(state, key=jr.fold_in(jr.key(1), i))
+        return strategy.tell(state, x, jr.uniform(jr.fold_in(jr.key(2), i), (48,)))
+
+    state = jax.jit(lambda s: jax.lax.fori_loop(0, 30, body, s))(state)
+    assert 0.3 < jnp.mean(jnp.std(state.x, axis=0)) < 2
+
+
 def test_generations_without_a_finite_loss_bring_cmaes_nearer():
     for strategy in (CMAES(4.0), SepCMAES(4.0)):
         state = strategy.init(jnp.zeros(3), key=jr.key(0))

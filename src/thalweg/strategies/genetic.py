@@ -17,7 +17,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int
 
 from thalweg.core.errors import unknown_name
-from thalweg.core.hyper import hyper
+from thalweg.core.hyper import as_leaf, hyper
 from thalweg.core.typing import Hyper, Key
 from thalweg.strategies.base import AbstractStrategy, Best, check_size, graded, start
 
@@ -36,7 +36,8 @@ class Genetic(AbstractStrategy[GeneticState]):
 
     **selection**: the best of `tournament` drawn at random; with a probability that
     falls linearly with the rank; or among the best half, all alike. **crossover**:
-    `blend` draws between the parents and `alpha` of their distance beyond, `sbx` near
+    `blend` draws between the parents and `alpha` of their distance beyond (by default
+    as much as makes up for selection, which is less with many variables), `sbx` near
     the parents (the nearer, the larger `eta`), `uniform` takes each variable from
     either, `none` copies. **mutation**: how large mutations are, in the population's
     standard deviations; each variable mutates with probability `rate`.
@@ -46,7 +47,7 @@ class Genetic(AbstractStrategy[GeneticState]):
     _: KW_ONLY
     mutation: Hyper = hyper(1.0)
     rate: Hyper = hyper(0.1)
-    alpha: Hyper = hyper(0.5)
+    alpha: Hyper | None = eqx.field(default=None, converter=as_leaf)
     eta: Hyper = hyper(2.0)
     population: int = eqx.field(default=48, static=True)
     elite: int = eqx.field(default=2, static=True)
@@ -130,11 +131,24 @@ class Genetic(AbstractStrategy[GeneticState]):
         if self.crossover == "uniform":
             return jnp.where(u < 0.5, a, b)
         if self.crossover == "blend":
-            along = u * (1 + 2 * self.alpha) - self.alpha
+            alpha = self._alpha(a.shape[1])
+            along = u * (1 + 2 * alpha) - alpha
         else:
             near = jnp.where(u < 0.5, 2 * u, 0.5 / jnp.maximum(1 - u, 1e-7))
             along = 0.5 * (1 - near ** (1 / (self.eta + 1)))
         return (a + along * (b - a)).astype(a.dtype)
+
+    def _alpha(self, dim: int) -> Hyper:
+        """Without selection a generation multiplies the variance by 1 + 2.5 / d.
+
+        The crossover's part is 1/2 + (1 + 2 alpha)^2 / 6, to which mutations add. With
+        0.5 for `alpha` the population of a network's weights would never contract.
+        """
+        if self.alpha is not None:
+            return self.alpha
+        mutations = self.rate * self.mutation**2
+        wanted = 1 + min(0.3, 2.5 / dim) - mutations
+        return (jnp.sqrt(jnp.maximum(6 * (wanted - 0.5), 1.0)) - 1) / 2
 
     def _mutations(
         self, state: GeneticState, x: Float[Array, "m d"], key: Key
