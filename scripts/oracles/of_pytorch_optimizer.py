@@ -177,6 +177,49 @@ CASES = [
         "precondition_frequency=3, longest=4, epsilon_hat=True)",
         problem=MATRICES,
     ),
+    Case(
+        call(po.Shampoo, matrix_eps=1e-3, weight_decay=0.1, weight_decouple=True),
+        "Shampoo(rate, b1=0.0, eps=1e-3, weight_decay=0.1, graft='none', "
+        "accumulate='sum', relative=False, precondition_frequency=1, start=1)",
+        problem=MATRICES,
+    ),
+    *(
+        Case(
+            call(
+                po.ScalableShampoo,
+                **theirs,
+                decoupled_weight_decay=True,
+                start_preconditioning_step=10,
+                preconditioning_compute_steps=10,
+                shape_interpretation=False,
+                nesterov=False,
+                use_svd=True,
+            ),
+            f"Shampoo(rate, b1=0.0, {ours})",
+            problem=MATRICES,
+        )
+        for theirs, ours in [
+            (
+                {"betas": (0.8, 0.95), "matrix_eps": 0.0, "weight_decay": 0.1},
+                "b2=0.95, momentum=0.8, eps=0.0, weight_decay=0.1, graft='sgd'",
+            ),
+            (
+                {
+                    "betas": (0.0, 0.9),
+                    "matrix_eps": 0.0,
+                    "graft_type": 3,
+                    "diagonal_eps": 1e-4,
+                    "inverse_exponent_override": 2,
+                },
+                "b2=0.9, exponent=1.0, eps=0.0, graft_eps=1e-4, weight_decay=0.0, "
+                "graft='rmsprop'",
+            ),
+            (
+                {"betas": (0.0, 0.9), "matrix_eps": 0.0, "graft_type": 2},
+                "b2=0.9, eps=0.0, graft_eps=1e-10, weight_decay=0.0, graft='adagrad'",
+            ),
+        ]
+    ),
 ]
 
 

@@ -28,6 +28,7 @@ def test_every_step_is_the_oracles(case):
 # What other tests hold: settings of random draws, and methods with one oracle only.
 ELSEWHERE = {
     "kron": {"clip", "initial_scale", "preconditioner_rate", "seed"},
+    "shampoo": {"longest", "one_sided"},
     "soap": {"precondition_1d"},
 }
 
@@ -109,6 +110,10 @@ def test_every_convention_matters(x64, one, other):
         ("SOAP(rate)", "SOAP(rate, longest=4)"),
         ("SOAP(rate)", "SOAP(rate, precondition_frequency=5)"),
         ("SOAP(rate)", "SOAP(rate, b3=0.9)"),
+        ("Shampoo(rate)", "Shampoo(rate, graft='rmsprop')"),
+        ("Shampoo(rate)", "Shampoo(rate, accumulate='sum')"),
+        ("Shampoo(rate)", "Shampoo(rate, relative=False)"),
+        ("Shampoo(rate)", "Shampoo(rate, start=5)"),
         ("Adafactor(rate)", "Adafactor(rate, smallest_factored=1)"),
         ("Prodigy(rate)", "Prodigy(rate, bias_correction=True)"),
         ("Prodigy(rate)", "Prodigy(rate, safeguard_warmup=True)"),
@@ -171,7 +176,7 @@ def test_orthogonal_matrices_stay_what_they_are():
     assert np.sum(updates["kernel"] * kernel) < 0
 
 
-@pytest.mark.parametrize("name", ["muon", "normuon", "soap"])
+@pytest.mark.parametrize("name", ["muon", "normuon", "shampoo", "soap"])
 def test_what_is_no_matrix_may_watch_losses_and_recommend(name):
     params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
     rest = ReduceOnPlateau(OPTIMIZERS["schedule_free_sgd"](0.1), patience=0)

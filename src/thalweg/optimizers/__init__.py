@@ -55,6 +55,7 @@ from thalweg.optimizers.sam import SAM
 from thalweg.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from thalweg.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from thalweg.optimizers.sgd import SGD
+from thalweg.optimizers.shampoo import Shampoo
 from thalweg.optimizers.skip_nonfinite import SkipNonFinite
 from thalweg.optimizers.soap import SOAP
 from thalweg.optimizers.vectors import on_vectors
@@ -82,6 +83,7 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
         "schedule_free_adamw": ScheduleFreeAdamW,
         "muon": Muon,
         "normuon": NorMuon,
+        "shampoo": Shampoo,
         "soap": SOAP,
         "ademamix": AdEMAMix,
         "mars": MARS,
@@ -161,6 +163,7 @@ __all__ = [
     "ReduceOnPlateau",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Shampoo",
     "SkipNonFinite",
     "UniformAverage",
     "as_keras",

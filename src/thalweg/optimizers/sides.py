@@ -45,6 +45,13 @@ def between(left: Side | None, x: Matrix, right: Side | None) -> Matrix:
     return x if right is None else x @ right
 
 
+def known(p: Side) -> tuple[Side, Bool[Array, ""]]:
+    """`p` as a constant, or 0 if it is not finite, and whether it is."""
+    p = jax.lax.stop_gradient(p)
+    finite = jnp.isfinite(p).all()
+    return jnp.where(finite, p, 0.0), finite
+
+
 def anew(due: Bool[Array, ""], make: Callable[[T], T], old: T) -> T:
     """`make(old)` where `due`, else `old`.
 

@@ -24,7 +24,15 @@ from thalweg.optimizers.adam import normalised
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.leafwise import Average, each, filled, no_steps, root, squares
 from thalweg.optimizers.matrices import AbstractForMatrices, Matrix, as_matrix
-from thalweg.optimizers.sides import Side, Sides, anew, between, identities, products
+from thalweg.optimizers.sides import (
+    Side,
+    Sides,
+    anew,
+    between,
+    identities,
+    known,
+    products,
+)
 
 NOISE = 16  # units in the last place of the largest value: smaller ones count as 0
 
@@ -162,13 +170,6 @@ def power_iteration(p: Side, old: Side) -> Side:
         lost.any(), lambda q: jnp.linalg.qr(jnp.where(lost, old[:, order], q))[0], q
     )
     return jnp.where(finite, q[:, jnp.argsort(order)], old)
-
-
-def known(p: Side) -> tuple[Side, Bool[Array, ""]]:
-    """`p` as a constant, or 0 if it is not finite, and whether it is."""
-    p = jax.lax.stop_gradient(p)
-    finite = jnp.isfinite(p).all()
-    return jnp.where(finite, p, 0.0), finite
 
 
 def negligible(values: Array) -> Bool[Array, " n"]:

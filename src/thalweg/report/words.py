@@ -42,6 +42,7 @@ _WORDS = {
     "schedule_free_adamw": "Schedule-Free AdamW",
     "muon": "Muon",
     "normuon": "NorMuon",
+    "shampoo": "Shampoo",
     "soap": "SOAP",
     "ademamix": "AdEMAMix",
     "mars": "MARS-AdamW",

@@ -121,4 +121,16 @@ PAPERS = [
         {"one_sided": True},
         problem="matrices",
     ),
+    Paper(
+        matrices.shampoo,
+        "Shampoo(rate, b1=0.0, eps=1e-3, weight_decay=0.0, graft='none', "
+        "accumulate='sum', relative=False, precondition_frequency=1, start=1)",
+        problem="matrices",
+    ),
+    Paper(
+        matrices.grafted_shampoo,
+        "Shampoo(rate, b2=0.99, weight_decay=0.1, precondition_frequency=5, start=7)",
+        {"decay": 0.1},
+        problem="matrices",
+    ),
 ]

@@ -86,3 +86,50 @@ def soap_eigenvectors(p, q, t):
     s = p @ q
     order = np.argsort(-np.sum(q * s, axis=0))
     return np.linalg.qr(s[:, order])[0], order
+
+
+def inverse_root(p, exponent):
+    """`p^-exponent` of a positive definite matrix."""
+    values, q = np.linalg.eigh(p)
+    return (q * values**-exponent) @ q.T
+
+
+def shampoo(p, grads, rate, eps=1e-3):
+    """Gupta et al. 2018, Algorithm 1."""
+    l, r = eps * np.eye(p.shape[0]), eps * np.eye(p.shape[1])
+    for g in grads:
+        l = l + g @ g.T
+        r = r + g.T @ g
+        p = p - rate * inverse_root(l, 1 / 4) @ g @ inverse_root(r, 1 / 4)
+        yield p
+
+
+def grafted_shampoo(
+    p, grads, rate, b1=0.9, b2=0.99, eps=1e-6, graft_eps=1e-8, decay=0.0, f=5, start=7
+):
+    """Shi et al. 2023, Shampoo of averages without bias, grafted onto Adam.
+
+    The ridge is relative to the largest eigenvalue, as in Anil et al. 2020.
+    """
+    l, r = np.zeros((p.shape[0],) * 2), np.zeros((p.shape[1],) * 2)
+    m = v = np.zeros_like(p)
+    for t, g in enumerate(grads, 1):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        l = b2 * l + (1 - b2) * g @ g.T
+        r = b2 * r + (1 - b2) * g.T @ g
+        m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
+        if t == start or (t > start and t % f == 0):
+            l_root, r_root = (
+                inverse_root(
+                    (s + eps * np.linalg.norm(s, 2) * np.eye(len(s))) / (1 - b2**t),
+                    1 / 4,
+                )
+                for s in (l, r)
+            )
+        step = m_hat / (np.sqrt(v_hat) + graft_eps)
+        if t >= start:
+            direction = l_root @ m_hat @ r_root
+            step = direction * np.linalg.norm(step) / np.linalg.norm(direction)
+        p = p - rate * (step + decay * p)
+        yield p
