@@ -110,7 +110,7 @@ def test_layers_are_a_table(taken):
     np.testing.assert_array_equal(
         kernel.gradient, history.recorded_layers.gradient[:, 4]
     )
-    assert list(history.to_dataframe().columns) == ["epoch", *CURVE]
+    assert list(history.to_dataframe().columns) == ["epoch", *CURVE, "learning_rate"]
 
 
 def test_without_recording_there_is_one_clear_sentence(table):

@@ -7,13 +7,23 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import optax
 import pytest
 
 import thalweg as tw
 from thalweg.core.errors import InvalidInput, SearchError, UnknownName
 from thalweg.losses import CrossEntropy, SquaredError
 from thalweg.networks import MLP
-from thalweg.optimizers import SGD, Adam
+from thalweg.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Groups,
+    ReduceOnPlateau,
+    decay_only,
+    from_optax,
+)
+from thalweg.schedules import Linear
 
 ROWS = 80
 
@@ -60,7 +70,8 @@ def test_a_description(table, trained):
 
 def test_history_has_a_row_for_each_epoch(trained):
     model, history = trained
-    assert list(history.metrics) == ["epoch", "step", "train_loss", "loss"]
+    names = ["epoch", "step", "train_loss", "loss", "learning_rate"]
+    assert list(history.metrics) == names
     # 64 rows of 80 train, in batches of 32
     np.testing.assert_array_equal(history["epoch"], np.arange(1, 13))
     np.testing.assert_array_equal(history["step"], np.arange(2, 25, 2))
@@ -68,6 +79,31 @@ def test_history_has_a_row_for_each_epoch(trained):
     assert list(frame.columns) == list(history.metrics)
     assert len(frame) == 12
     assert model.best_step == history["step"][np.argmin(history["loss"])]
+
+
+def test_history_has_what_was_in_use(table):
+    adamw = AdamW(Linear(0.1, 12), weight_decay=Linear(0.2, 6, end=0.1))
+    optimizer = Groups(decay_only(adamw), {"bias": {"learning_rate": 2.0}})
+    _, history = tw.train(LINEAR, table, optimizer=optimizer, epochs=3)
+    names = ["learning_rate", "bias/learning_rate", "weight_decay"]
+    assert list(history.metrics)[4:] == names
+    rates = 0.1 * (1 - np.array([2, 4, 6]) / 12)
+    np.testing.assert_allclose(history["learning_rate"], rates, rtol=1e-5)
+    np.testing.assert_allclose(history["bias/learning_rate"], 2 * rates, rtol=1e-5)
+    decay = 0.2 - 0.1 * np.array([2, 4, 6]) / 6
+    np.testing.assert_allclose(history["weight_decay"], decay, rtol=1e-5)
+
+
+def test_history_shows_how_a_plateau_lowers_the_rate(table):
+    never = ReduceOnPlateau(SGD(0.1), factor=0.5, patience=0, threshold=0.9)
+    _, history = tw.train(LINEAR, table, optimizer=never, epochs=4, record_layers=True)
+    np.testing.assert_allclose(history["learning_rate"], 0.1 / 2.0 ** np.arange(4))
+    assert len(history.layers) == 2 * 4
+
+
+def test_history_of_an_optimizer_that_tells_nothing(table):
+    _, history = tw.train(LINEAR, table, optimizer=from_optax(optax.sgd(0.1)), epochs=1)
+    assert list(history.metrics) == ["epoch", "step", "train_loss", "loss"]
 
 
 def test_history_can_be_drawn(trained):

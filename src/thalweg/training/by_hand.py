@@ -25,7 +25,8 @@ from thalweg.training.dataset import Dataset
 from thalweg.training.engine import Engine
 from thalweg.training.foreign import as_description
 from thalweg.training.history import Circumstances, History
-from thalweg.training.inspection import inspect, layers_of
+from thalweg.training.in_use import as_columns, measure, names_in_use
+from thalweg.training.inspection import layers_of
 from thalweg.training.member import outputs_of, solved
 from thalweg.training.population import CURVE, Task
 
@@ -106,8 +107,10 @@ def train(
     without improvement, at a validation loss of `threshold`, or after `time_limit`
     seconds, whichever is first. **judge_every**: steps between judgements, an epoch by
     default. **keep_best**: return the weights of the best judgement, not the last.
-    **record_layers**: measure gradients, weights, updates and activity of each layer
-    at each judgement, for `history.layers` and `diagnose`; costs a step or two.
+    The history has the learning rates in use at each judgement, and whatever other
+    hyper-parameter changed. **record_layers**: measure gradients, weights, updates and
+    activity of each layer at each judgement, for `history.layers` and `diagnose`; costs
+    a step or two.
 
     Raises InvalidInput for settings that make no sense, SearchError if the loss was
     never finite.
@@ -140,8 +143,10 @@ def train(
         batch_size=batch_size,
     )
     check_outputs(candidate, problem)
-    more = inspect if record_layers else None
-    task = Task(dataset, problem.inputs, problem.outputs, judge, more)
+    names = names_in_use(candidate, problem.inputs, problem.outputs)
+    task = Task(
+        dataset, problem.inputs, problem.outputs, judge, measure(layers=record_layers)
+    )
     engine = Engine(task, steps=every, devices=1, places=1, watch=watch)
     job = Job(0, 0, candidate, 0, seed_word(seed, 0), keep=not keep_best)
     ended = engine.train([job], deadline=time.monotonic() + time_limit)
@@ -161,7 +166,7 @@ def train(
         targets=problem.y[0][problem.splits.train[0]],
         outputs=problem.outputs,
     )
-    return model, _history(end, length / batch_size, about)
+    return model, _history(end, length / batch_size, names, about)
 
 
 def _last(end: Finished, candidate: Candidate) -> Any:
@@ -222,13 +227,17 @@ def _why(ended: Sequence[Finished]) -> str:
     return "The time limit ended the training before its first judgement. Raise it."
 
 
-def _history(end: Finished, steps_per_epoch: float, about: Circumstances) -> History:
+def _history(
+    end: Finished, steps_per_epoch: float, names: list[str], about: Circumstances
+) -> History:
     columns = {name: end.curve[:, i] for i, name in enumerate(CURVE)}
-    layers, more = None, end.curve[:, len(CURVE) :]
+    ends = np.cumsum([len(CURVE), len(names)])
+    _, values, more = np.split(end.curve, ends, axis=1)
+    layers = None
     if more.shape[1]:
         layers = layers_of(end.network, more, len(about.targets))
     metrics = {"epoch": columns["step"] / steps_per_epoch, **columns}
-    return History(metrics, about, layers)
+    return History(metrics | as_columns(names, values), about, layers)
 
 
 __all__ = ["AbstractDescription", "History", "Model", "train"]
