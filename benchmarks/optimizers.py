@@ -23,11 +23,14 @@ from typing import Any
 from pinned import THREAD_VARIABLES, machine
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-PEERS = {"optax": "optax", "torch": "PyTorch", "fused": "PyTorch, fused"}
 
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.show:
+        texts = [file.read_text() for file in arguments.show]
+        print(_table([record for text in texts for record in json.loads(text)]))
+        return
     cores = range(arguments.cores)
     os.sched_setaffinity(0, cores)  # before the libraries ask how many there are
     os.environ |= dict.fromkeys(THREAD_VARIABLES, str(len(cores)))
@@ -35,8 +38,9 @@ def main() -> None:
 
     records = _steps(arguments) if "steps" in arguments.parts else []
     if records:
-        print(_table(records, arguments), flush=True)
-    if arguments.json:
+        about = f"median (middle half) of {arguments.repeats} rounds."
+        print(f"{_circumstances(arguments)}; {about}\n\n{_table(records)}", flush=True)
+    if records and arguments.json:
         arguments.json.write_text(json.dumps(records))
     if "settings" in arguments.parts:
         from optimizer_steps.settings import measure
@@ -62,6 +66,7 @@ def _arguments() -> argparse.Namespace:
         help="`cpu`: processor seconds, for a machine that others use too",
     )
     parser.add_argument("--json", type=Path, help="where to write the ratios")
+    parser.add_argument("--show", nargs="+", type=Path, help="only show what is there")
     return parser.parse_args()
 
 
@@ -69,10 +74,12 @@ def _steps(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from optimizer_steps.calls import RULES
     from optimizer_steps.trees import TREES
 
+    from thalweg.optimizers import OPTIMIZERS
+
     records = []
     for size in arguments.sizes or TREES:
         for name in arguments.only or RULES:
-            if size in RULES[name].sizes:
+            if size in RULES[name].sizes and name in OPTIMIZERS:
                 records.append(_measure(name, size, arguments))
                 print(json.dumps(records[-1]), file=sys.stderr, flush=True)
     return records
@@ -84,8 +91,8 @@ def _measure(name: str, size: str, arguments: argparse.Namespace) -> dict[str, A
     from optimizer_steps.trees import TREES, filled
 
     params, grads = filled(TREES[size], 0.05, seed=0), filled(TREES[size], 0.01, seed=1)
-    runs = contestants(name, RULES[name], params, grads)
-    times = _rounds(runs, arguments)
+    steps = contestants(name, RULES[name], params, grads)
+    times = _rounds(steps, RULES[name].period, arguments)
     ours = times["ours"]
     record: dict[str, Any] = {
         "optimizer": name,
@@ -95,36 +102,38 @@ def _measure(name: str, size: str, arguments: argparse.Namespace) -> dict[str, A
     for peer in times.keys() - {"ours"}:
         ratios = [p / o for p, o in zip(times[peer], ours, strict=True)]
         record[peer] = _quarters(ratios)
-    del runs
+    del steps
     gc.collect()
     return record
 
 
 def _rounds(
-    runs: dict[str, Any], arguments: argparse.Namespace
+    steps: dict[str, Any], period: int, arguments: argparse.Namespace
 ) -> dict[str, list[float]]:
     """Seconds of a step in every round, each library in turn and each first in turn."""
     clock = CLOCKS[arguments.clock]
-    counts = {name: _count(run, arguments.seconds) for name, run in runs.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    names = list(runs)
+    counts = {name: _count(step, arguments.seconds) for name, step in steps.items()}
+    counts = {name: -(-count // period) * period for name, count in counts.items()}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    names = list(steps)
     for turn in range(arguments.repeats):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            runs[name](1)
+            steps[name].move()
+            steps[name].run(1)
             began = clock()
-            runs[name](counts[name])
+            steps[name].run(counts[name])
             times[name].append((clock() - began) / counts[name])
     return times
 
 
-def _count(run: Any, seconds: float) -> int:
+def _count(step: Any, seconds: float) -> int:
     """How many steps fill the time."""
-    run(2)  # compiles
+    step.run(2)  # compiles
     count = 1
     while True:
         began = time.perf_counter()
-        run(count)
+        step.run(count)
         took = time.perf_counter() - began
         if took > seconds / 4:
             return max(1, round(count * seconds / took))
@@ -137,22 +146,33 @@ def _quarters(values: list[float], unit: float = 1.0) -> list[float]:
     return [round(unit * x, 4) for x in (middle, low, high)]
 
 
-def _table(records: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
-    """A row per optimizer, the peers' multiples of our time."""
+def _table(records: list[dict[str, Any]]) -> str:
+    """A row per optimizer; the peers' times as multiples of ours."""
+    sizes = list(dict.fromkeys(record["size"] for record in records))
+    head = [f"{size}: ms | optax | PyTorch" for size in sizes]
     lines = [
-        f"{_circumstances(arguments)}; median (middle half) of {arguments.repeats} "
-        "rounds; peers as multiples of our time.",
-        "",
-        f"| parameters | optimizer | Thalweg, ms | {' | '.join(PEERS.values())} |",
-        "| --- | --- | --- |" + " --- |" * len(PEERS),
+        f"| optimizer | {' | '.join(head)} |",
+        "| --- |" + " --- |" * 3 * len(sizes),
     ]
-    for record in records:
-        cells = [record["size"], record["optimizer"], f"{record['ms'][0]:.3g}"]
-        for peer in PEERS:
-            middle, low, high = record.get(peer, [0, 0, 0])
-            cells.append(f"{middle:.2f} ({low:.2f} to {high:.2f})" if middle else "-")
-        lines.append(f"| {' | '.join(cells)} |")
+    cells = {(r["optimizer"], r["size"]): _cells(r) for r in records}
+    for name in dict.fromkeys(record["optimizer"] for record in records):
+        row = [cells.get((name, size), "- | - | -") for size in sizes]
+        lines.append(f"| {name} | {' | '.join(row)} |")
     return "\n".join(lines)
+
+
+def _cells(record: dict[str, Any]) -> str:
+    """Our milliseconds, optax's multiple with its middle half, PyTorch's best one."""
+    optax = "-"
+    if "optax" in record:
+        optax = "{:.2f} ({:.2f} to {:.2f})".format(*record["optax"])
+    forms = {"torch": "", "fused": " fused", "bfloat16": " in bfloat16"}
+    found = {form: record[form][0] for form in forms if form in record}
+    single = {form: x for form, x in found.items() if form != "bfloat16"}
+    shown = sorted(single, key=lambda form: single[form])[:1]
+    shown += ["bfloat16"] if "bfloat16" in found else []
+    torch = ", ".join(f"{found[form]:.2f}{forms[form]}" for form in shown)
+    return f"{record['ms'][0]:.3g} | {optax} | {torch or '-'}"
 
 
 def _settings_table(

@@ -2,7 +2,7 @@
 
 What a library lacks is None. Where PyTorch itself lacks a rule it is taken from a
 package for it: schedulefree, prodigyopt, pytorch_optimizer. Muon in PyTorch and NorMuon
-in pytorch_optimizer iterate in bfloat16, as they always do.
+in pytorch_optimizer iterate in bfloat16; they are timed so and in single precision.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Rule:
     forms: tuple[str, ...] = ("foreach",)  # that PyTorch's can be told to take
     splits: bool = False  # whether PyTorch's takes matrices only
 
+    period: int = 1  # steps after which their kinds repeat
     sizes: tuple[str, ...] = ("10k", "1M", "25M")  # at which it can be run sensibly
 
     def ours(self, name: str) -> Any:
@@ -44,6 +45,8 @@ class Rule:
 RATE = 1e-4
 DECAY = {"weight_decay": 0.01}
 BOTH = ("foreach", "fused")
+ALONE = ("as it is",)
+HALVES = ("single", "bfloat16")  # single precision, and as they are
 
 
 def matrices(params: Any) -> Any:
@@ -74,9 +77,13 @@ def _po_split(make: Make, **settings: Any) -> Make:
     return call
 
 
-def _torch_muon(own: Any, rest: Any, lr: float) -> list[Any]:
-    muon = T.Muon(own, lr=lr, adjust_lr_fn="match_rms_adamw", **DECAY)
-    return [muon, T.AdamW(rest, lr=lr, fused=True, **DECAY)]
+def _beside_adamw(make: Make, **settings: Any) -> Make:
+    """For those that take matrices alone, or would take embeddings for matrices."""
+
+    def call(own: Any, rest: Any, lr: float) -> list[Any]:
+        return [make(own, lr=lr, **settings), T.AdamW(rest, lr=lr, fused=True, **DECAY)]
+
+    return call
 
 
 RULES: dict[str, Rule] = {
@@ -133,12 +140,30 @@ RULES: dict[str, Rule] = {
             adam_weight_decay=0.01,
             **DECAY,
         ),
-        _torch_muon,
-        forms=(),
+        _beside_adamw(T.Muon, adjust_lr_fn="match_rms_adamw", **DECAY),
+        forms=HALVES,
         splits=True,
     ),
-    "normuon": Rule(DECAY, None, _po_split(P.NorMuon, **DECAY), forms=(), splits=True),
+    "normuon": Rule(
+        DECAY, None, _po_split(P.NorMuon, **DECAY), forms=HALVES, splits=True
+    ),
     "ademamix": Rule({}, C.ademamix, P.AdEMAMix),
     "mars": Rule({}, None, partial(P.MARS, optimize_1d=True)),
-    "prodigy": Rule({}, C.prodigy, prodigyopt.Prodigy, forms=()),
+    "soap": Rule(
+        DECAY,
+        None,
+        _beside_adamw(P.SOAP, precondition_frequency=10, **DECAY),
+        forms=ALONE,
+        splits=True,
+        period=10,
+        sizes=("10k", "1M"),  # decompositions of 2,048 x 2,048
+    ),
+    "kron": Rule(  # whose preconditioner is refreshed at every step
+        {"settling": float("inf")},
+        None,
+        partial(P.Kron, pre_conditioner_update_probability=1.0),
+        forms=ALONE,
+        sizes=("10k", "1M"),
+    ),
+    "prodigy": Rule({}, C.prodigy, prodigyopt.Prodigy, forms=ALONE),
 }
