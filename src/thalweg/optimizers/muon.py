@@ -75,12 +75,13 @@ def orthogonal(x: Matrix, rounds: int) -> Matrix:
     """
     a, b, c = QUINTIC
     tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    unit = jnp.eye(min(x.shape), dtype=x.dtype)
     x = x / jnp.maximum(jnp.sqrt(jnp.sum(x * x)), EPS)
     for _ in range(rounds):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+        gram = x.T @ x if tall else x @ x.T  # the smaller one
+        factor = a * unit + b * gram + c * (gram @ gram)
+        x = x @ factor if tall else factor @ x
+    return x
 
 
 def step_length(shape: tuple[int, ...], scale: str) -> float:
