@@ -14,6 +14,7 @@ import argparse
 import gc
 import json
 import os
+import random
 import statistics
 import sys
 import time
@@ -110,15 +111,14 @@ def _measure(name: str, size: str, arguments: argparse.Namespace) -> dict[str, A
 def _rounds(
     steps: dict[str, Any], period: int, arguments: argparse.Namespace
 ) -> dict[str, list[float]]:
-    """Seconds of a step in every round, each library in turn and each first in turn."""
+    """Seconds of a step in every round, the libraries in an order drawn anew."""
     clock = CLOCKS[arguments.clock]
     counts = {name: _count(step, arguments.seconds) for name, step in steps.items()}
     counts = {name: -(-count // period) * period for name, count in counts.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
-    names = list(steps)
-    for turn in range(arguments.repeats):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+    order = random.Random(0)
+    for _ in range(arguments.repeats):
+        for name in order.sample(list(steps), len(steps)):
             steps[name].move()
             steps[name].run(1)
             began = clock()

@@ -14,11 +14,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import torch
 from pytorch_optimizer.optimizer.utils import matrix
 
 from optimizer_steps.calls import RATE, Rule, hidden
+
+RANDOM = np.random.default_rng(0)
 
 
 class InJax:
@@ -34,7 +37,13 @@ class InJax:
         self._held = jax.tree.map(jnp.array, (params, state, grads))
 
     def move(self) -> None:
-        self._held = jax.block_until_ready(jax.tree.map(jnp.copy, self._held))
+        gaps = []
+
+        def copy(x: Any) -> Any:
+            gaps.append(np.empty(RANDOM.integers(1024, 8192), np.uint8))
+            return jnp.copy(x)
+
+        self._held = jax.block_until_ready(jax.tree.map(copy, self._held))
 
     def run(self, count: int) -> None:
         params, state, grads = self._held
