@@ -74,11 +74,13 @@ def test_a_loss_far_above_its_start_has_diverged(n):
 
 
 def test_progress_that_is_lost_again_is_divergence():
-    back = np.concatenate([falling(20, end=0.1), np.full(10, 0.9)])
+    back = np.concatenate([falling(20, end=0.1), np.full(10, 0.6)])
     found = tw.diagnose(record(back, back))
     assert found.names == ["divergence"]
     kept = np.concatenate([falling(20, end=0.1), np.full(10, 0.3)])
     assert "divergence" not in tw.diagnose(record(kept, kept)).names
+    little = np.concatenate([falling(20, end=0.7), np.full(10, 1.0)])
+    assert "divergence" not in tw.diagnose(record(little, little)).names
 
 
 def test_a_loss_that_stands_still_is_a_plateau():
@@ -165,6 +167,30 @@ def test_a_loss_that_still_falls_wants_more_time(n, status, limit):
     assert found.names == ["ended early"]
     assert limit in found[0].remedy
     assert not tw.diagnose(record(steady, steady, status="stopped"))
+
+
+def test_a_slow_and_steady_fall_wants_more_time():
+    """A few percent of the loss in the last quarter, and a quarter of the way."""
+    slow = np.linspace(1.03, 0.9, 20)
+    assert tw.diagnose(record(slow, slow)).names == ["ended early"]
+
+
+@pytest.mark.parametrize("n", [6, 10, 40])
+def test_noise_of_a_fifth_is_seldom_taken_for_progress(n):
+    """Once in twenty at most, where the validation loss ended flat but for noise."""
+    train, wrong = falling(n, pace=40), 0
+    for seed in range(200):
+        loss = train * noise(n, 0.2, seed)
+        wrong += "ended early" in tw.diagnose(record(train, loss)).names
+    assert wrong <= 10
+
+
+def test_a_large_validation_loss_may_rise_a_little():
+    train = np.linspace(1.2, 0.9, 20)
+    loss = np.concatenate([falling(10, start=2.0, end=1.6, pace=20), np.full(10, 1.73)])
+    assert "over-fitting" not in tw.diagnose(record(train, loss)).names
+    loss[10:] = 1.83
+    assert "over-fitting" in tw.diagnose(record(train, loss)).names
 
 
 def test_few_judgements_are_said_to_be_few():

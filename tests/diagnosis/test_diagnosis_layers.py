@@ -145,6 +145,8 @@ def test_updates_that_do_not_move_a_layer():
     high = np.linspace(1.1, 0.8, T)
     still = scaled("update", 0, 1e-2)
     assert "updates too small" not in tw.diagnose(record(still)).names
+    bias = record(scaled("update", 1, 1e-6), train_loss=high, loss=high)
+    assert "updates too small" not in tw.diagnose(bias).names
     still = scaled("update", 0, 1e-5)
     found = tw.diagnose(record(still, train_loss=high, loss=high))
     assert ("updates too small", "layers/0/linear/kernel") in where(found)

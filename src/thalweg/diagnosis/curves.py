@@ -23,7 +23,8 @@ from thalweg.diagnosis.remedies import lower_rate, percent, raise_rate, shown
 FEW = 5  # judgements without which a curve has no shape
 PARTS = 10  # of a curve, whose medians are compared
 
-LOST = 0.5  # share of the progress made that is lost again: diverging, not jitter
+MUCH = 0.5  # of the loss at the start, by which it fell …
+LOST = 0.5  # … and the share of that fall that is lost again: diverging, not jitter
 DOUBLED = 2.0  # loss at the end over that at the start
 SCALE = 10.0  # first loss over the constant's: an order of magnitude is no accident
 STILL = 0.02  # share of the loss by which it must fall to have moved at all
@@ -59,7 +60,7 @@ def divergence(record: Record) -> Iterator[Finding]:
     parts = tenths(record.train_loss)
     start, low, end = parts[0], np.minimum.accumulate(parts)[-1], parts[-1]
     gained = start - low
-    lost = gained > (1 - LOST) * start and end - low > LOST * gained
+    lost = gained > MUCH * start and end - low > LOST * gained
     if end > DOUBLED * start or lost:
         evidence = (
             f"The training loss began at {shown(start)}, came down to {shown(low)} and "
