@@ -1,6 +1,7 @@
 """PyTorch's own optimizers."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -8,7 +9,19 @@ from oracles import torch_steps
 from oracles.cases import MATRICES, Case, call
 
 T = torch.optim
+
+
 VERSION = torch.__version__.split("+")[0]
+ENDLESS = {"max_iter": 1, "tolerance_grad": 0, "tolerance_change": 0}
+
+
+class LBFGS(T.LBFGS):
+    """A step of fixed length, which asks for a loss and never uses it."""
+
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure or (lambda: torch.zeros(())))
+
+
 CASES = [
     Case(call(T.SGD), "SGD(rate)"),
     Case(call(T.SGD, weight_decay=0.1), "SGD(rate, l2=0.1)"),
@@ -96,6 +109,18 @@ CASES = [
         call(T.Adafactor, eps=(1e-30, 1e-2), beta2_decay=-0.5, d=1.5, weight_decay=0.1),
         "Adafactor(rate, smallest_factored=1, decay=0.5, clip=1.5, "
         "smallest_scale=1e-2, weight_decay=0.1)",
+        problem=MATRICES,
+    ),
+    Case(
+        call(LBFGS, **ENDLESS, history_size=10),
+        "LBFGS(rate)",
+        peak=1.0,  # smaller rates end at pairs below its bound of 1e-10
+        problem=MATRICES,
+    ),
+    Case(
+        call(LBFGS, **ENDLESS, history_size=3),
+        "LBFGS(rate, memory=3)",
+        peak=1.0,
         problem=MATRICES,
     ),
 ]

@@ -87,6 +87,7 @@ INFRASTRUCTURE = {
     "sam",
     "sides",
     "skip_nonfinite",
+    "strong_wolfe",
     "vectors",
     "wrapper",
 }

@@ -29,6 +29,7 @@ def test_every_step_is_the_oracles(case):
 ELSEWHERE = {
     "kron": {"clip", "initial_scale", "preconditioner_rate", "seed"},
     "shampoo": {"longest", "one_sided"},
+    "lbfgs": {"decrease", "flatter", "line_search", "max_evaluations"},
     "soap": {"precondition_1d"},
 }
 

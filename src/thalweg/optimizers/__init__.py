@@ -36,6 +36,7 @@ from thalweg.optimizers.groups import Groups, decay_only
 from thalweg.optimizers.interop import as_keras, as_optax, from_optax
 from thalweg.optimizers.kron import Kron
 from thalweg.optimizers.lamb import LAMB
+from thalweg.optimizers.lbfgs import LBFGS
 from thalweg.optimizers.lion import Lion
 from thalweg.optimizers.lookahead import Lookahead
 from thalweg.optimizers.mars import MARS
@@ -89,6 +90,7 @@ OPTIMIZERS: Registry[type[AbstractOptimizer[Any]]] = Registry(
         "mars": MARS,
         "prodigy": Prodigy,
         "kron": Kron,
+        "lbfgs": LBFGS,
     },
 )
 
@@ -116,6 +118,7 @@ MODIFIERS: Registry[type[AbstractTransform] | type[AbstractWrapper[Any]]] = Regi
 
 __all__ = [
     "LAMB",
+    "LBFGS",
     "MARS",
     "MODIFIERS",
     "OPTIMIZERS",

@@ -48,6 +48,7 @@ _WORDS = {
     "mars": "MARS-AdamW",
     "prodigy": "Prodigy",
     "kron": "PSGD-Kron",
+    "lbfgs": "L-BFGS",
     "he": "He",
     "glorot": "Glorot",
     "lecun": "LeCun",
