@@ -230,6 +230,7 @@ def test_adam_with_decay_is_adamw(independent):
         (ExponentialAverage(chain(ClipByGlobalNorm(), Adam(0.1))), 0.1),
         (OneOf([Adam(0.3), Adam(0.1)], 1), 0.1),
         (Prodigy(2.0, d0=0.5), 1.0),
+        (OneOf([Prodigy(), Adam(0.1)], 1), 0.1),
         (Muon(schedules.Constant(0.1)), 0.1),
     ],
 )

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from thalweg.core.errors import InvalidInput, unknown_name
 from thalweg.core.packing import Packing
-from thalweg.core.typing import Hyper, Params
+from thalweg.core.typing import Params
 from thalweg.optimizers.objective import Objective, Value
 from thalweg.schedules.base import is_schedule, known, resolve
 from thalweg.schedules.constant import Product, as_schedule
@@ -79,20 +79,6 @@ class AbstractOptimizer(eqx.Module, Generic[State]):
         """Take note of a validation loss; called once per validation round."""
         del loss
         return state
-
-    def rate(self, state: State, count: Int[Array, ""]) -> Hyper:
-        """The learning rate of update number `count`.
-
-        Raises InvalidInput for a rule that has none, or several.
-        """
-        del state
-        rate = getattr(self.at(count), "learning_rate", None)
-        if rate is None:
-            raise InvalidInput(
-                f"{type(self).__name__} has no one learning rate. Put what needs it "
-                "(a `Decay` that isn't `independent`) inside, around each rule."
-            )
-        return rate
 
     def solution(self, params: Params, state: State) -> Params:
         """The parameters to predict with: `params`, unless the rule keeps better ones.

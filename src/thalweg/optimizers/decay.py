@@ -13,6 +13,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer
@@ -52,7 +53,7 @@ class Decay(AbstractWrapper[DecayState]):
     ) -> tuple[Value, Params, DecayState]:
         share = self.at(state.count).weight_decay
         if not self.independent:
-            share = share * self.optimizer.rate(state.inner, state.count)
+            share = share * self._rate(state.inner)
         value, updates, inner = self.optimizer.step(objective, state.inner, params)
 
         def decayed(u: Array, p: Array) -> Array:
@@ -61,6 +62,20 @@ class Decay(AbstractWrapper[DecayState]):
 
         updates = each(decayed, updates, params)
         return value, updates, DecayState(state.count + 1, inner)
+
+    def _rate(self, inner: Any) -> Array:
+        """What the next update multiplies by; a rule's own estimate, if it has one."""
+        values = self.optimizer.current(inner)
+        if "learning_rate" not in values:
+            raise InvalidInput(
+                f"{type(self.optimizer).__name__} has no one learning rate, which a "
+                "decay is multiplied by. Put the decay inside, around each rule, or "
+                "use `independent=True`."
+            )
+        rate = values["learning_rate"]
+        estimate = values.get("effective_learning_rate", rate)
+        # among alternatives, NaN stands for what the one in use does not have
+        return jnp.where(jnp.isnan(estimate), rate, estimate)
 
 
 class AddL2(AbstractTransform):

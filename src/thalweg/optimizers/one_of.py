@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from thalweg.core.packing import Packing
-from thalweg.core.typing import Hyper, Params
+from thalweg.core.typing import Params
 from thalweg.core.variant import Layout
 from thalweg.optimizers.base import AbstractOptimizer, looks_further, nested
 from thalweg.optimizers.leafwise import each
@@ -81,13 +81,6 @@ class OneOf(AbstractOptimizer[OneOfState]):
 
         value, updates, slots = self._switch(run)
         return value, updates, OneOfState(slots, state.layout)
-
-    def rate(self, state: OneOfState, count: Int[Array, ""]) -> Hyper:
-        rates = [
-            optimizer.rate(state.layout.read(which, state.slots), count)
-            for which, optimizer in enumerate(self.alternatives)
-        ]
-        return jax.lax.select_n(self._which, *jnp.broadcast_arrays(*rates))
 
     def solution(self, params: Params, state: OneOfState) -> Params:
         if not any(map(_recommends, self.alternatives)):

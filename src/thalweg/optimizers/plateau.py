@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper, Params
@@ -61,9 +61,6 @@ class ReduceOnPlateau(AbstractWrapper[PlateauState]):
         optimizer = self._reduced(state).optimizer
         value, updates, inner = optimizer.step(objective, state.inner, params)
         return value, updates, replace(state, inner=inner)
-
-    def rate(self, state: PlateauState, count: Int[Array, ""]) -> Hyper:
-        return state.scale * self.optimizer.rate(state.inner, count)
 
     def current(self, state: PlateauState) -> dict[str, Array]:
         return AbstractWrapper.current(self._reduced(state), state)

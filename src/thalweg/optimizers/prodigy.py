@@ -67,9 +67,6 @@ class Prodigy(AbstractOptimizer[ProdigyState]):
             largest=zero + d0,
         )
 
-    def rate(self, state: ProdigyState, count: Int[Array, ""]) -> Hyper:
-        return self.at(count).learning_rate * state.distance
-
     def update(
         self, grads: Params, state: ProdigyState, params: Params
     ) -> tuple[Params, ProdigyState]:

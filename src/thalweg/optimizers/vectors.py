@@ -7,10 +7,9 @@ tensors (`Muon`, a clip per tensor) is shown them at each step.
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from thalweg.core.packing import Packing, Vectors
-from thalweg.core.typing import Hyper
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.optimizers.objective import Objective, Value
 
@@ -43,9 +42,6 @@ class Unpacking(AbstractOptimizer[Any]):
     def solution(self, params: Vectors, state: Any) -> Vectors:
         found = self.optimizer.solution(self.packing.unpack(params), state)
         return self.packing.pack(found)
-
-    def rate(self, state: Any, count: Int[Array, ""]) -> Hyper:
-        return self.optimizer.rate(state, count)
 
     def current(self, state: Any) -> dict[str, Array]:
         return self.optimizer.current(state)

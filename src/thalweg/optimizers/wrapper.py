@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import equinox as eqx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from thalweg.core.packing import Packing
-from thalweg.core.typing import Hyper, Params
+from thalweg.core.typing import Params
 from thalweg.optimizers.base import (
     AbstractOptimizer,
     looks_further,
@@ -51,9 +51,6 @@ class AbstractWrapper(AbstractOptimizer[State]):
 
     def observe(self, state: State, loss: Float[Array, ""]) -> State:
         return replace(state, inner=self.optimizer.observe(state.inner, loss))
-
-    def rate(self, state: State, count: Int[Array, ""]) -> Hyper:
-        return self.optimizer.rate(state.inner, count)
 
     def solution(self, params: Params, state: State) -> Params:
         return self.optimizer.solution(params, state.inner)
