@@ -77,6 +77,13 @@ def test_clip_by_global_norm_is_optax(limit):
     assert_same(ClipByGlobalNorm(limit)(GRADS, GRADS), expected, rtol=1e-6)
 
 
+def test_clip_by_global_norm_is_exact(x64):
+    """Unlike PyTorch's, which divides by `norm + 1e-6`."""
+    grads = jnp.array([3.0, -4.0, 12.0])
+    got = ClipByGlobalNorm(1.0)(grads, grads)
+    np.testing.assert_allclose(got, grads / 13, rtol=1e-15)
+
+
 CLIPS = (ClipByValue, ClipByNorm, ClipByGlobalNorm)
 
 
@@ -377,6 +384,11 @@ def test_plateau_scales_the_rate_of_whatever_it_wraps():
     state = observed(optimizer, [1.0, 1.0, 1.0])
     updates, _ = update(optimizer, state=state)
     assert_same(updates, jax.tree.map(lambda g: -0.05 * g, ONES), rtol=1e-6)
+
+
+def test_an_equal_loss_is_no_improvement():
+    optimizer = ReduceOnPlateau(SGD(), patience=1, threshold=0.0, factor=0.5)
+    assert observed(optimizer, [1.0, 1.0, 1.0]).scale == 0.5
 
 
 def test_plateau_counts_nan_as_no_improvement_and_takes_negative_losses():
