@@ -46,7 +46,7 @@ def write(name: str, content: Any) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(text, mtime=0))
-    sys.stdout.write(f"{path}\n")
+    print(path)
 
 
 def record(library: str, wanted: str = "") -> None:
@@ -60,6 +60,16 @@ def record(library: str, wanted: str = "") -> None:
             rows = [case.content(list(oracle.run(case))) for case in cases]
             about = {"oracle": library, "version": oracle.VERSION, "cases": rows}
             write(f"{library}/{kind}", about)
+
+
+def record_disagreements(wanted: str = "") -> None:
+    """One file per topic."""
+    for topic in import_module("oracles.disagreements").topics():
+        if wanted in ("", topic.key):
+            write(f"disagreements/{topic.key}", topic.content())
+    for name, content in import_module("oracles.values").topics().items():
+        if wanted in ("", name):
+            write(f"disagreements/{name}", content)
 
 
 def record_schedules() -> None:
@@ -79,9 +89,14 @@ def record_schedules() -> None:
 def main(wanted: list[str]) -> None:
     for problem in PROBLEMS:
         write(f"problems/{problem.name}", problem.content())
-    for name in wanted or [*LIBRARIES, "schedules"]:
+    for name in wanted or [*LIBRARIES, "schedules", "disagreements"]:
         library, _, kind = name.partition("/")
-        record_schedules() if library == "schedules" else record(library, kind)
+        if library == "schedules":
+            record_schedules()
+        elif library == "disagreements":
+            record_disagreements(kind)
+        else:
+            record(library, kind)
 
 
 if __name__ == "__main__":

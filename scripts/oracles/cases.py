@@ -82,8 +82,24 @@ def matrices() -> Problem:
     return Problem("matrices", start, steps)
 
 
-HOSTILE, MATRICES = hostile(), matrices()
-PROBLEMS = [HOSTILE, MATRICES]
+def ordinary() -> Problem:
+    """A kernel and a bias; gradients of a usual size, 1e-3, of a steady direction."""
+    random = np.random.default_rng(2)
+    shapes = [(3, 4), (4,)]
+
+    def draw() -> Leaves:
+        return [np.round(random.normal(size=shape), 3) for shape in shapes]
+
+    start, drift = draw(), draw()
+    steps = [
+        [np.round(1e-3 * (x + d), 6) for x, d in zip(draw(), drift, strict=True)]
+        for _ in range(50)
+    ]
+    return Problem("ordinary", start, steps)
+
+
+HOSTILE, MATRICES, ORDINARY = hostile(), matrices(), ordinary()
+PROBLEMS = [HOSTILE, MATRICES, ORDINARY]
 
 
 class Case(NamedTuple):

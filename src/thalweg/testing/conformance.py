@@ -10,7 +10,7 @@ other libraries is needed. The exit status is 1 if a difference is above its tol
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from thalweg.optimizers import OPTIMIZERS
-from thalweg.testing.oracles import Case, cases, difference
+from thalweg.testing.disagreements import Topic, topics
+from thalweg.testing.oracles import Case, cases, difference, recorded
 
 INTRODUCTION = """\
 # Conformance
@@ -41,6 +42,23 @@ Problem *matrices*: 50 steps of three kernels, some of rank 1, some tiny. `rate`
 linearly, or is constant for the papers and where a library takes no schedule.
 
 A difference of about 1e-15 is rounding. The bound is 1e-12 unless a note says why not.
+"""
+DISAGREEMENTS = """\
+## Who disagrees with whom
+
+The same start, the same 50 gradients (of size 1e-3; for matrix methods those of
+*matrices*), a rate of 0.01 (Prodigy: 1), equal named arguments, and for the rest each
+library's own defaults. *Gap*: how far a side ends from the first, in parts of the way
+that the first went; for schedules, activations and clipping, in parts of its largest
+value. *Ours* takes the same steps (tested), and is empty where we have no such option.
+pytorch_optimizer adds 1e-15 under some roots, which is left out here.
+"""
+DEFECTS = """\
+## Known defects of others
+
+Small programs that each show one, with what they printed (`scripts/record_defects.py`
+runs them again). They are why the libraries concerned are no oracles there. Every large
+library has some, ours surely too: please tell us.
 """
 NAMES = {kind.__name__: name for name, kind in OPTIMIZERS.items()}
 
@@ -98,7 +116,31 @@ def markdown(rows: Sequence[Row]) -> str:
     for kind, group in by_optimizer(rows):
         lines = [_line(_coded(row.cells())) for row in group]
         parts.append("\n".join([f"## {kind}\n", *_head(HEADINGS), *lines]) + "\n")
+    parts += [DISAGREEMENTS, *map(_disagreement, topics(check=False))]
+    parts += [DEFECTS, *map(_defect, recorded("defects/defects"))]
     return "\n".join(parts)
+
+
+def _defect(defect: Mapping[str, str]) -> str:
+    about = f"**{defect['title']}** ({defect['library']} {defect['version']}). "
+    return (
+        f"{about}{defect['remark']}\n\n```\n{defect['code']}```\n\n"
+        f"prints `{defect['printed']}`\n"
+    )
+
+
+def _disagreement(topic: Topic) -> str:
+    lines = [
+        _line(_coded((f"{s.oracle} {s.version}".strip(), s.call, s.ours, _gap(s.gap))))
+        for s in topic.sides
+    ]
+    head = _head(("who", "the call", "ours", "gap"))
+    return "\n".join([f"**{topic.title}.**\n", *head, *lines]) + "\n"
+
+
+def _gap(gap: float) -> str:
+    """In parts of the way, or "0" for rounding."""
+    return f"{gap:.2g}" if gap > 1e-12 else "0"
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -124,7 +166,7 @@ def _coded(cells: tuple[str, ...]) -> Iterator[str]:
     """Calls in code style, but a paper is prose."""
     for place, cell in enumerate(cells):
         prose = place == 1 and cells[0] == "paper"
-        yield f"`{cell}`" if place in (1, 2) and not prose else cell
+        yield f"`{cell}`" if cell and place in (1, 2) and not prose else cell
 
 
 def show(rows: Iterable[Row]) -> list[Row]:

@@ -31,13 +31,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64
 
-from thalweg import optimizers, schedules
+from thalweg import activations, optimizers, schedules
 from thalweg.core.errors import unknown_name
 from thalweg.optimizers.base import AbstractOptimizer
 from thalweg.schedules import Linear
 from thalweg.testing.papers import PAPERS, RATE, Paper
 
 Path = Float64[np.ndarray, "steps n"]
+NO_LIBRARIES = {"problems", "schedules", "disagreements", "defects"}  # other folders
 HORIZON = 100  # where a falling learning rate would reach 0
 
 
@@ -96,25 +97,29 @@ def problem(name: str) -> Problem:
 def libraries() -> list[str]:
     """Those with recorded optimizers."""
     folders = (files("thalweg.testing") / "recorded").iterdir()
-    return sorted({f.name for f in folders} - {"problems", "schedules"})
+    return sorted({f.name for f in folders} - NO_LIBRARIES)
+
+
+def names_in(folder: str) -> list[str]:
+    """Of the recorded files of a folder."""
+    found = (files("thalweg.testing") / "recorded" / folder).iterdir()
+    return sorted(file.name.partition(".")[0] for file in found)
 
 
 def cases() -> list[Case]:
     """Every case: the papers', and then those of each library."""
     found = [_of_paper(paper) for paper in PAPERS]
     for library in libraries():
-        folder = files("thalweg.testing") / "recorded" / library
-        for name in sorted(f.name.partition(".")[0] for f in folder.iterdir()):
-            found += _of_library(recorded(f"{library}/{name}"))
+        for name in names_in(library):
+            content = recorded(f"{library}/{name}")
+            about = {key: content[key] for key in ("oracle", "version")}
+            found += of_library([about | case for case in content["cases"]])
     return found
 
 
-def _of_library(content: Any) -> list[Case]:
-    about = {name: content[name] for name in ("oracle", "version")}
-    return [
-        Case(**about, **(case | {"params": np.array(case["params"])}))
-        for case in content["cases"]
-    ]
+def of_library(contents: list[dict[str, Any]]) -> list[Case]:
+    """Cases as they are recorded."""
+    return [Case(**c)._replace(params=np.array(c["params"])) for c in contents]
 
 
 def _of_paper(paper: Paper) -> Case:
@@ -140,7 +145,7 @@ def optimizer(case: Case) -> AbstractOptimizer[Any]:
 
 
 def build(text: str, **names: Any) -> Any:
-    """What `text` makes of our optimizers and schedules: "Adam(rate, b1=0.8)"."""
+    """What `text` makes of our classes: "Adam(rate, b1=0.8)"."""
     return _value(ast.parse(text, mode="eval").body, names | {"inf": math.inf})
 
 
@@ -152,11 +157,13 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
         return _class(node.func.id)(*arguments, **named)
     if isinstance(node, ast.Name) and node.id in names:
         return names[node.id]
+    if isinstance(node, ast.List):
+        return [_value(x, names) for x in node.elts]
     return ast.literal_eval(node)
 
 
 def _class(name: str) -> Callable[..., Any]:
-    for room in (optimizers, schedules):
+    for room in (optimizers, schedules, activations):
         if name in room.__all__:
             return getattr(room, name)
     known = [*optimizers.__all__, *schedules.__all__]
