@@ -158,6 +158,24 @@ RULES: dict[str, Rule] = {
         period=10,
         sizes=("10k", "1M"),  # decompositions of 2,048 x 2,048
     ),
+    "shampoo": Rule(
+        {"graft": "rmsprop", **DECAY},
+        None,
+        _beside_adamw(
+            P.ScalableShampoo,
+            graft_type=3,  # RMSprop
+            start_preconditioning_step=10,
+            preconditioning_compute_steps=10,
+            block_size=8192,  # whole matrices, as ours
+            shape_interpretation=False,
+            decoupled_weight_decay=True,
+            **DECAY,
+        ),
+        forms=ALONE,
+        splits=True,
+        period=10,
+        sizes=("10k", "1M"),
+    ),
     "kron": Rule(  # whose preconditioner is refreshed at every step
         {"settling": float("inf")},
         None,
