@@ -18,7 +18,7 @@ from record_trajectories import write
 class Defect(NamedTuple):
     """A program, and what to see in its output."""
 
-    library: str
+    package: str
     title: str
     code: str
     remark: str
@@ -117,8 +117,8 @@ if __name__ == "__main__":
     rows = [
         {
             "title": defect.title,
-            "library": defect.library,
-            "version": version(defect.library),
+            "library": defect.package,
+            "version": version(defect.package),
             "code": defect.code,
             "printed": printed(defect.code),
             "remark": defect.remark,

@@ -23,7 +23,7 @@ PO = "pytorch_optimizer"
 class Side(NamedTuple):
     """One library's, or the paper's."""
 
-    library: str  # "torch", or "paper"
+    oracle: str  # "torch", or "paper"
     make: Callable[..., Any]
     ours: str = ""
 
@@ -43,15 +43,15 @@ class Topic(NamedTuple):
         return {"title": self.title, "sides": [self._side(side) for side in self.sides]}
 
     def _side(self, side: Side) -> dict[str, Any]:
-        turned = self.problem is MATRICES and side.library in ("torch", "timm", PO)
+        turned = self.problem is MATRICES and side.oracle in ("torch", "timm", PO)
         case = Case(
             side.make, side.ours, self.peak, self.falls, self.problem, turned=turned
         )
-        if side.library == "paper":
+        if side.oracle == "paper":
             about = {"oracle": "paper", "version": ""}
             return about | case.content(_by_paper(case))
-        library = import_module(f"oracles.of_{side.library}")
-        about = {"oracle": side.library, "version": library.VERSION}
+        library = import_module(f"oracles.of_{side.oracle}")
+        about = {"oracle": side.oracle, "version": library.VERSION}
         return about | case.content(list(library.run(case)))
 
 
