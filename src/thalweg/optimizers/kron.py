@@ -22,6 +22,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from thalweg.core.hyper import hyper
+from thalweg.core.occasional import anew
 from thalweg.core.rng import GOLDEN, bits, mix
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.base import AbstractOptimizer
@@ -51,8 +52,7 @@ class Kron(AbstractOptimizer[KronState]):
 
     Nothing is drawn by lot but the signs of the probes, which follow from `seed`, the
     number of the step and that of the tensor: the same seed, the same path. Members of
-    a population that share a seed share their probes. Under `vmap` every step costs
-    what a refresh does.
+    a population that share a seed share their probes.
     """
 
     learning_rate: Hyper = hyper(1e-3)
@@ -95,14 +95,13 @@ class Kron(AbstractOptimizer[KronState]):
         old = treedef.flatten_up_to(state.factors)
         seed = mix(self.seed ^ mix(state.count.astype(jnp.uint32)))
 
-        def refresh() -> list[Factors]:
+        def refresh(old: list[Factors]) -> list[Factors]:
             return [
                 refreshed(q, g, signs(mix(seed + _word(i)), g), now.preconditioner_rate)
                 for i, (q, g) in enumerate(zip(old, leaves, strict=True))
             ]
 
-        factors = jax.lax.cond(due, refresh, lambda: old)
-        factors = treedef.unflatten(factors)
+        factors = treedef.unflatten(anew(due, refresh, old))
 
         def step(p: Array, g: Tensor, q: Factors) -> Array:
             white = whitened(q, g)

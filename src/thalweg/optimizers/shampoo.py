@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from thalweg.core.hyper import hyper
+from thalweg.core.occasional import anew
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.adagrad import AdaGrad
 from thalweg.optimizers.adam import Adam
@@ -28,7 +29,6 @@ from thalweg.optimizers.sgd import SGD
 from thalweg.optimizers.sides import (
     Side,
     Sides,
-    anew,
     between,
     identities,
     known,

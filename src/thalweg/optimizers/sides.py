@@ -4,10 +4,6 @@ What SOAP and Shampoo share. Long sides may be left as they are, and those of le
 are, since there is nothing to learn of them: `None` stands for such a side.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -16,7 +12,6 @@ from thalweg.optimizers.matrices import Matrix
 
 Side = Float[Array, "n n"]
 Sides = tuple[Side | None, Side | None]  # of the inputs, of the outputs
-T = TypeVar("T")
 
 
 def identities(x: Matrix, longest: int, one_sided: bool) -> Sides:
@@ -50,28 +45,3 @@ def known(p: Side) -> tuple[Side, Bool[Array, ""]]:
     p = jax.lax.stop_gradient(p)
     finite = jnp.isfinite(p).all()
     return jnp.where(finite, p, 0.0), finite
-
-
-def anew(due: Bool[Array, ""], make: Callable[[T], T], old: T) -> T:
-    """`make(old)` where `due`, else `old`.
-
-    The work is done only when it is due, also in a population: when it is due for any
-    of the members.
-    """
-
-    def made(old: T) -> T:
-        return jax.tree.map(partial(jnp.where, due), make(old), old)
-
-    return jax.lax.cond(_for_anyone(due), made, lambda old: old, old)
-
-
-@jax.custom_batching.custom_vmap
-def _for_anyone(due: Bool[Array, ""]) -> Bool[Array, ""]:
-    """`due`; under `vmap` one answer for all members, so that a branch remains one."""
-    return due
-
-
-@_for_anyone.def_vmap
-def _for_any_member(size: int, batched: Any, due: Array) -> tuple[Array, bool]:
-    del size, batched
-    return _for_anyone(jnp.any(due, axis=0)), False

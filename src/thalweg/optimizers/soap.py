@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from thalweg.core.hyper import hyper
+from thalweg.core.occasional import anew
 from thalweg.core.typing import Hyper, Params
 from thalweg.optimizers.adam import normalised
 from thalweg.optimizers.base import AbstractOptimizer
@@ -27,7 +28,6 @@ from thalweg.optimizers.matrices import AbstractForMatrices, Matrix, as_matrix
 from thalweg.optimizers.sides import (
     Side,
     Sides,
-    anew,
     between,
     identities,
     known,

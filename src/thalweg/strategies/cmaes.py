@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
+from thalweg.core.occasional import anew
 from thalweg.core.typing import Hyper, Key
 from thalweg.strategies.base import (
     AbstractStrategy,
@@ -207,7 +208,7 @@ class CMAES(AbstractStrategy[CMAESState]):
         old = (state.root, state.inverse_root)
         if gap == 1:
             return roots(covariance)
-        return jax.lax.cond(count % gap == 0, roots, lambda _: old, covariance)
+        return anew(count % gap == 0, lambda _: roots(covariance), old)
 
 
 def _adapted(
