@@ -1,5 +1,6 @@
 """Settings of every test: strict dtypes, two host devices, a shared compile cache."""
 
+import itertools
 import os
 import tempfile
 from pathlib import Path
@@ -14,6 +15,21 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 _cache = Path(tempfile.gettempdir()) / f"thalweg-tests-{os.getuid()}"
 jax.config.update("jax_compilation_cache_dir", str(_cache))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+_tests = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """Drop compiled programs now and then.
+
+    A process may map 65,530 regions of memory on Linux, and every program takes some:
+    the whole suite came to that limit, and was aborted.
+    """
+    yield
+    if next(_tests) % 150 == 0:
+        jax.clear_caches()
 
 
 @pytest.fixture
