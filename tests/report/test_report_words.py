@@ -64,7 +64,7 @@ def test_a_whole_configuration():
             "architecture",
             "a TabM ensemble of 2 layers; numbers enter as they are",
         ),
-        ({"optimizer": "soap"}, "optimizer", "soap"),
+        ({"optimizer": "sophia"}, "optimizer", "sophia"),
         (
             {"schedule": "sawtooth"},
             "schedule",
