@@ -332,5 +332,20 @@ def test_centralised_gradients_have_no_mean_per_output():
     assert_same(got, jax.tree.map(jnp.transpose, expected))
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: SAM(SGD(), -1.0), r"`rho` must lie in \[0, inf\], but got -1"),
+        (lambda: ExponentialAverage(SGD(), 2.0), r"`decay` must lie in \[0, 1\]"),
+        (lambda: Accumulate(SGD(), 0), r"`every` must lie in \[1, inf\], but got 0"),
+        (lambda: Lookahead(SGD(), slow_rate=1.5), "`slow_rate` must lie in"),
+        (lambda: Lookahead("adam"), "Lookahead takes the optimizer that it is around"),
+    ],
+)
+def test_errors_of_modifiers(make, says):
+    with pytest.raises(InvalidInput, match=says):
+        make()
+
+
 def test_every_modifier_says_what_it_is_for():
     assert all(kind.__doc__ for kind in MODIFIERS.values())

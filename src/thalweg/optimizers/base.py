@@ -36,8 +36,12 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "dampening": (0.0, 1.0),
     "b1": (0.0, _BELOW_ONE),
     "b2": (0.0, _BELOW_ONE),
+    "decay": (0.0, 1.0),
     "eps": (0.0, float("inf")),
+    "every": (1.0, float("inf")),
     "l2": (0.0, float("inf")),
+    "rho": (0.0, float("inf")),
+    "slow_rate": (0.0, 1.0),
     "weight_decay": (0.0, float("inf")),
 }
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from thalweg.core.errors import InvalidInput
 from thalweg.core.packing import Packing
 from thalweg.core.typing import Params
 from thalweg.optimizers.base import (
@@ -37,6 +38,14 @@ class AbstractWrapper(AbstractOptimizer[State]):
     """An optimizer around another."""
 
     optimizer: eqx.AbstractVar[AbstractOptimizer[Any]]
+
+    def __check_init__(self):
+        if not isinstance(self.optimizer, AbstractOptimizer):
+            name = type(self).__name__
+            raise InvalidInput(
+                f"{name} takes the optimizer that it is around, but got "
+                f"{self.optimizer!r}. For example: {name}(AdamW(1e-3))."
+            )
 
     @abc.abstractmethod
     def step(
