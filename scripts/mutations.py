@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 ORACLES = "tests/optimizers/test_oracles.py"
 WRAPPERS = "tests/optimizers/test_wrappers.py"
+MODIFIERS = "tests/optimizers/test_modifiers.py"
 SCHEDULES = "tests/schedules/test_schedules.py"
 
 
@@ -36,6 +37,11 @@ def schedule(what: str, name: str, old: str, new: str, select: str) -> Mutation:
 def wrapper(what: str, name: str, old: str, new: str, select: str) -> Mutation:
     """A change of clipping, the plateau and their kin."""
     return Mutation(what, f"optimizers/{name}.py", old, new, WRAPPERS, select)
+
+
+def modifier(what: str, name: str, old: str, new: str, select: str) -> Mutation:
+    """A change of an average, a look-ahead, a decay and their kin."""
+    return Mutation(what, f"optimizers/{name}.py", old, new, MODIFIERS, select)
 
 
 SHARED = [
@@ -634,4 +640,132 @@ AROUND = [
         "optax",
     ),
 ]
-MUTATIONS = [*SHARED, *GRADIENT, *MOMENTS, *MATRICES, *AVERAGES, *AROUND]
+PRECONDITIONED = [
+    rule(
+        "Shampoo: the whole exponent for each side",
+        "shampoo",
+        "self.exponent / max(1, len(jax.tree.leaves(sides)))",
+        "self.exponent",
+        "Shampoo-paper",
+    ),
+    rule(
+        "Shampoo: roots before the first step that is preconditioned",
+        "shampoo",
+        "(t == self.start) | ((t > self.start) & refreshed)",
+        "refreshed",
+        "Shampoo",
+    ),
+    rule(
+        "Shampoo: without the grafted length",
+        "shampoo",
+        "ours = scaled_to(ours, theirs)",
+        "ours = ours * 1.0",
+        "Shampoo",
+    ),
+    rule(
+        "SOAP: the first moment stays when its bases turn",
+        "soap",
+        "return new, jax.tree.map(into, flat, new)",
+        "return new, mean",
+        "SOAP-paper",
+    ),
+    rule(
+        "SOAP: a step before there are bases",
+        "soap",
+        "return jnp.where(first, 0.0, moved)",
+        "return moved",
+        "SOAP-paper",
+    ),
+    rule(
+        "Kron: momentum with its bias",
+        "kron",
+        "lambda m: m / mean.weight",
+        "lambda m: m * 1.0",
+        "Kron",
+    ),
+]
+COMPOSED = [
+    modifier(
+        "SAM: the best point nearby", "sam", "p + rho * e", "p - rho * e", "worst"
+    ),
+    modifier(
+        "ASAM: weights enter the norm alone",
+        "sam",
+        "jnp.abs(p) * g * scale",
+        "g * scale",
+        "worst",
+    ),
+    modifier(
+        "Lookahead: towards the weights before the update",
+        "lookahead",
+        "slow + rate * (p + u - slow)",
+        "slow + rate * (p - slow)",
+        "optax",
+    ),
+    modifier(
+        "average: of the weights before each update",
+        "averaging",
+        "share * (p + u)",
+        "share * p",
+        "weighted_mean",
+    ),
+    modifier(
+        "average: the first weights not whole, unlike PyTorch's",
+        "averaging",
+        "jnp.where(state.count == 0, 1.0, share)",
+        "share",
+        "pytorch",
+    ),
+    modifier(
+        "cautious: what is left is not made up for",
+        "cautious",
+        "u * agrees / share",
+        "u * agrees",
+        "agree",
+    ),
+    modifier(
+        "accumulation: the sum in the place of the mean",
+        "accumulation",
+        "m + (g - m) / (seen + 1)",
+        "m + g",
+        "mean_gradients",
+    ),
+    modifier(
+        "decay: not times the rate",
+        "decay",
+        "share * self._rate(state.inner)",
+        "share * 1.0",
+        "adamw",
+    ),
+    modifier(
+        "cautious decay: of what grows",
+        "decay",
+        "u * p <= 0",
+        "u * p >= 0",
+        "cautious",
+    ),
+    modifier(
+        "adaptive clipping: eps added to the norm",
+        "clipping",
+        "jnp.maximum(unit_norms(p), self.eps)",
+        "(unit_norms(p) + self.eps)",
+        "adaptive",
+    ),
+    modifier(
+        "centralisation: over outputs too",
+        "centralisation",
+        "axis=tuple(range(g.ndim - 1)), keepdims=True",
+        "keepdims=True",
+        "centralised",
+    ),
+]
+MUTATIONS = [
+    *SHARED,
+    *GRADIENT,
+    *MOMENTS,
+    *MATRICES,
+    *PRECONDITIONED,
+    *AVERAGES,
+    *AROUND,
+    *COMPOSED,
+]
