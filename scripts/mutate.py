@@ -1,6 +1,6 @@
 """Swap each convention of the optimizers, one at a time: some test must fail.
 
-    PYTHONPATH=src python scripts/mutate.py            # about half an hour on one core
+    PYTHONPATH=src python scripts/mutate.py            # about ten minutes on one core
     PYTHONPATH=src python scripts/mutate.py Adam LAMB  # what names one of these
 
 Each mutation of `mutations.py` is made in a copy of the source, in a temporary folder.

@@ -5,13 +5,16 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import key_of
 from thalweg.losses import LOSSES, AbstractLoss
+from thalweg.optimizers import AbstractOptimizer
 from thalweg.problem import DEFAULT_LOSS, Problem
-from thalweg.training.candidate import Candidate
+from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.foreign import as_description
 
 
 def named_loss(
@@ -29,6 +32,28 @@ def at_least(least: int, **arguments: float | None) -> None:
     for name, value in arguments.items():
         if value is not None and not value >= least:
             raise InvalidInput(f"`{name}` must be at least {least}, but got {value}.")
+
+
+def recipe(
+    network: Any,
+    optimizer: AbstractOptimizer[Any],
+    loss: AbstractLoss,
+    stop: Stop,
+    *,
+    l1: float,
+    l2: float,
+    batch_size: int,
+) -> Candidate:
+    """What is trained; a penalty of 0 is none, so that nothing is computed for it."""
+    return Candidate(
+        network=as_description(network),
+        optimizer=optimizer,
+        loss=loss,
+        stop=stop,
+        l1=np.float32(l1) if l1 else None,
+        l2=np.float32(l2) if l2 else None,
+        batch_size=batch_size,
+    )
 
 
 def check_outputs(candidate: Candidate, problem: Problem) -> None:

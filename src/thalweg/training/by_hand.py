@@ -18,12 +18,11 @@ from thalweg.losses import AbstractLoss
 from thalweg.networks import AbstractDescription
 from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer
 from thalweg.problem import Problem
-from thalweg.training.arguments import at_least, check_outputs, named_loss
+from thalweg.training.arguments import at_least, check_outputs, named_loss, recipe
 from thalweg.training.bench import Finished, Job
 from thalweg.training.candidate import Candidate, Stop
 from thalweg.training.dataset import Dataset
 from thalweg.training.engine import Engine
-from thalweg.training.foreign import as_description
 from thalweg.training.history import Circumstances, History
 from thalweg.training.in_use import as_columns, measure, names_in_use
 from thalweg.training.inspection import layers_of
@@ -129,18 +128,13 @@ def train(
     total = _steps(epochs, steps, length, batch_size)
     if isinstance(optimizer, str):
         optimizer = OPTIMIZERS[optimizer]()
-    candidate = Candidate(
-        network=as_description(network),
-        optimizer=optimizer,
-        loss=judge,
-        stop=Stop(
-            np.int32(total),
-            patience=np.float32(patience),
-            threshold=np.float32(threshold),
-        ),
-        l1=np.float32(l1) if l1 else None,
-        l2=np.float32(l2) if l2 else None,
-        batch_size=batch_size,
+    stop = Stop(
+        np.int32(total),
+        patience=np.float32(patience),
+        threshold=np.float32(threshold),
+    )
+    candidate = recipe(
+        network, optimizer, judge, stop, l1=l1, l2=l2, batch_size=batch_size
     )
     check_outputs(candidate, problem)
     names = names_in_use(candidate, problem.inputs, problem.outputs)

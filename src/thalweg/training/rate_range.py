@@ -23,12 +23,11 @@ from thalweg.optimizers import OPTIMIZERS, AbstractOptimizer, scaled
 from thalweg.optimizers.base import with_rate
 from thalweg.problem import Problem
 from thalweg.schedules import Exponential, is_schedule
-from thalweg.training.arguments import at_least, check_outputs, named_loss
+from thalweg.training.arguments import at_least, check_outputs, named_loss, recipe
 from thalweg.training.bench import Job
-from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.candidate import Stop
 from thalweg.training.dataset import Dataset
 from thalweg.training.engine import Engine
-from thalweg.training.foreign import as_description
 from thalweg.training.population import Task
 from thalweg.training.rate_curve import SUGGESTS, Method, RangeTest, ramped, swept
 
@@ -87,13 +86,13 @@ def range_test(
         splits = [(train, held_out[:0]) for train, held_out in splits]
     dataset = Dataset.of(problem.x, problem.y, splits)
     judge = given or problem.judge()
-    candidate = Candidate(
-        network=as_description(network),
-        optimizer=plan.optimizers[0],
-        loss=judge,
-        stop=Stop(np.int32(plan.steps)),
-        l1=np.float32(l1) if l1 else None,
-        l2=np.float32(l2) if l2 else None,
+    candidate = recipe(
+        network,
+        plan.optimizers[0],
+        judge,
+        Stop(np.int32(plan.steps)),
+        l1=l1,
+        l2=l2,
         batch_size=min(batch_size, int(dataset.train_size[0])),
     )
     check_outputs(candidate, problem)
