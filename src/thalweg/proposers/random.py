@@ -1,7 +1,10 @@
 """Random search: independent uniform configurations.
 
 Bergstra & Bengio 2012, https://www.jmlr.org/papers/v13/bergstra12a.html
-Departs from the paper: a finite space is drawn from without replacement.
+Where the space carries users' priors, half of the rows are drawn from those: what
+PriorBand does on its lowest rung (Mallik et al. 2023, https://arxiv.org/abs/2306.12370).
+A wrong prior then costs at most half of the trials.
+Departs from the first: a finite space is drawn from without replacement.
 """
 
 import math
@@ -16,6 +19,8 @@ from thalweg.core.typing import Key
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
 from thalweg.spaces import Space, row_keys
+
+PRIOR_SHARE = 0.5  # of the rows, where there are priors
 
 
 class RandomState(eqx.Module):
@@ -38,8 +43,15 @@ class Random(AbstractProposer[RandomState]):
         """`n` uniform rows; fewer when a finite space runs out."""
         space, rng = state.space, generator(key)
         seen = set(row_keys(state.seen))
-        x = draw(space, n, seen, lambda m: rng.random((m, space.dim)), rng)
-        return Proposal.fresh(x)
+
+        def sample(m: int) -> Float64[np.ndarray, "m d"]:
+            rows = rng.random((m, space.dim))
+            if space.has_prior:
+                believed = rng.random(m) < PRIOR_SHARE
+                rows[believed] = space.sample_prior(int(believed.sum()), rng)
+            return rows
+
+        return Proposal.fresh(draw(space, n, seen, sample, rng))
 
     def expect(self, state: RandomState, proposal: Proposal) -> RandomState:
         """Remembers the rows."""

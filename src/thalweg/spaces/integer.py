@@ -48,6 +48,7 @@ class Int(AbstractDiscrete):
                 f"The bounds must lie within ±2**40, but got low={self.low}, "
                 f"high={self.high}. Use `Float` and round."
             )
+        self._check_prior()
 
     @property
     def levels(self) -> int:

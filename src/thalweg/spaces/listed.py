@@ -41,6 +41,7 @@ class AbstractListed(AbstractDiscrete):
                     f"The values of {name} must differ, but got {value!r} twice."
                 )
         object.__setattr__(self, "values", values)
+        self._check_prior()
 
     @property
     def levels(self) -> int:
@@ -94,6 +95,7 @@ class Constant(AbstractDiscrete):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", plain(self.value))
+        self._check_prior()
 
     @property
     def levels(self) -> int:

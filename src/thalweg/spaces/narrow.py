@@ -9,6 +9,7 @@ from thalweg.spaces.integer import Int
 from thalweg.spaces.listed import AbstractListed, Constant
 from thalweg.spaces.parameter import AbstractDiscrete, AbstractParameter
 from thalweg.spaces.real import Float
+from thalweg.spaces.values import key
 
 Table = Mapping[str, AbstractParameter]
 
@@ -46,9 +47,15 @@ def _narrower(name: str, old: AbstractParameter, new: Any) -> AbstractParameter:
         )
     values = [old.validate(value) for value in new]
     if isinstance(old, AbstractListed):
-        return dataclasses.replace(old, values=tuple(values))
+        kept = key(old.prior) in [key(value) for value in values]
+        prior = old.prior if kept else None
+        return dataclasses.replace(old, values=tuple(values), prior=prior)
     if isinstance(old, Float | Int) and len(values) == 2:
-        return dataclasses.replace(old, low=values[0], high=values[1])
+        low, high = values
+        prior = old.prior
+        if prior is not None and low <= high:  # else the parameter refuses the bounds
+            prior = min(max(prior, low), high)
+        return dataclasses.replace(old, low=low, high=high, prior=prior)
     raise InvalidInput(
         f"`restrict({name}=...)` needs (low, high) for {old!r}, but got {new!r}."
     )

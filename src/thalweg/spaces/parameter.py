@@ -14,6 +14,8 @@ from thalweg.spaces.values import as_lists, plain
 
 Kind: TypeAlias = Literal["numeric", "ordinal", "choice"]
 Parameter = TypeVar("Parameter", bound="AbstractParameter")
+# The deviation of a prior around its value, as a share of the parameter's range.
+WIDTHS = {"low": 0.5, "medium": 0.25, "high": 0.125}
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ class AbstractParameter(ABC):
     `kind` tells models how two values compare: "numeric" by their distance in the unit
     interval, "ordinal" likewise (the values are ordered, their spacing is nominal),
     "choice" only as equal or different.
+
+    `prior` is a value that the user believes to be good (None: no belief), and
+    `prior_confidence` how firmly: "low", "medium" or "high" (see `Space.log_prior`).
     """
 
     kind: ClassVar[Kind]
+    prior: Any = field(default=None, kw_only=True)
+    prior_confidence: str = field(default="medium", kw_only=True)
     conditions: tuple[Condition, ...] = field(default=(), kw_only=True)
 
     @property
@@ -57,6 +64,22 @@ class AbstractParameter(ABC):
     @abstractmethod
     def validate(self, value: Any) -> Any:
         """`value` as `decode` would give it. Raises `InvalidInput` if it can't."""
+
+    def _check_prior(self) -> None:
+        """Makes `prior` plain. To be called when all other fields are checked."""
+        if self.prior_confidence not in WIDTHS:
+            raise InvalidInput(
+                '`prior_confidence` must be "low", "medium" or "high", but got '
+                f"{self.prior_confidence!r}."
+            )
+        if self.prior is None:
+            return
+        try:
+            object.__setattr__(self, "prior", self.validate(self.prior))
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"`prior` must be one of the parameter's values: {error}"
+            ) from None
 
     def when(self: Parameter, parent: str, values: Iterable[Any]) -> Parameter:
         """This parameter, absent unless `parent` is present with one of `values`.

@@ -60,6 +60,7 @@ class Float(AbstractParameter):
             )
         if self.step is not None:
             self._check_step(float(finite_number("step", self.step)))
+        self._check_prior()
 
     def _check_step(self, step: float) -> None:
         object.__setattr__(self, "step", step)

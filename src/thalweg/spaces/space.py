@@ -23,6 +23,7 @@ from thalweg.spaces.parameter import (
     Kind,
     equal_centres,
 )
+from thalweg.spaces.priors import Prior
 from thalweg.spaces.real import Float
 
 PARAMETERS: Registry[type[AbstractParameter]] = Registry(
@@ -93,6 +94,11 @@ class Space:
             return math.inf
         return self._activity.count()
 
+    @property
+    def has_prior(self) -> bool:
+        """Whether a dimension carries a user's prior."""
+        return bool(self._priors)
+
     def active(self, u: Float64[np.ndarray, "n d"]) -> Bool[np.ndarray, "n d"]:
         """Which coordinates of each row matter."""
         u = self._cube(u)
@@ -125,6 +131,27 @@ class Space:
         levels = parameter.levels
         assert levels is not None
         return equal_centres(index, levels)
+
+    def log_prior(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
+        """The log density of the users' priors over the cube; zeros without any.
+
+        Dimensions are independent, and absent ones don't count. The density is one on
+        average, whatever the space, so that differences are ratios of belief.
+        """
+        active, u = self.active(u), self._cube(u)
+        out = np.zeros(len(u))
+        for j, prior in self._priors.items():
+            out[active[:, j]] += prior.log_density(u[active[:, j], j])
+        return out
+
+    def sample_prior(
+        self, n: int, rng: np.random.Generator
+    ) -> Float64[np.ndarray, "n d"]:
+        """Canonical rows drawn from the users' priors; uniform where there is none."""
+        u = rng.random((n, self.dim))
+        for j, prior in self._priors.items():
+            u[:, j] = prior.sample(u[:, j])
+        return self.canonical(u)
 
     def decode(self, u: Float64[np.ndarray, "n d"]) -> list[Config]:
         """The configurations at the rows of `u`, without absent parameters."""
@@ -196,7 +223,8 @@ class Space:
         """The space with narrower parameters.
 
         `(low, high)` for a `Float` or an `Int`, the list of the remaining values for an
-        `Ordinal` or a `Choice`. Parameters that can no longer exist are dropped.
+        `Ordinal` or a `Choice`. Parameters that can no longer exist are dropped,
+        a number's prior moves to the nearest bound, and a listed one that is gone goes.
         """
         return Space(restrict(self.parameters, ranges))
 
@@ -227,6 +255,12 @@ class Space:
     def __repr__(self) -> str:
         rows = "".join(f"    {n!r}: {p!r},\n" for n, p in self.parameters.items())
         return f"Space({{\n{rows}}})"
+
+    @cached_property
+    def _priors(self) -> dict[int, Prior]:
+        """Of the dimensions that carry one."""
+        named = {j: self.parameters[name] for j, name in enumerate(self.dimensions)}
+        return {j: Prior(p) for j, p in named.items() if p.prior is not None}
 
     @cached_property
     def _text(self) -> str:
