@@ -3,6 +3,7 @@
 from typing import Any
 
 from thalweg.core.registry import Registry
+from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import (
     AbstractProposer,
     Outcome,
@@ -35,6 +36,7 @@ __all__ = [
     "PROPOSERS",
     "AbstractHalving",
     "AbstractProposer",
+    "Archive",
     "GaussianProcess",
     "Grid",
     "Hyperband",

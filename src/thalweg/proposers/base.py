@@ -31,17 +31,44 @@ class Proposal(eqx.Module):
 
 
 class Outcome(eqx.Module):
-    """What became of proposals: their rows again, with what was measured."""
+    """What became of proposals: their rows again, with what was measured.
+
+    `losses` has a column for each objective; smaller is better. A row with an entry
+    that is NaN or infinite diverged or failed. A row is feasible where none of its
+    `constraints` is above 0; there may be none.
+    """
 
     x: Float64[np.ndarray, "n d"]
     trial: Int64[np.ndarray, " n"]  # the number under which it runs
     parent: Int64[np.ndarray, " n"]
     budget: Float64[np.ndarray, " n"]
-    loss: Float64[np.ndarray, " n"]  # smaller is better; NaN or inf: diverged or failed
-    cost: Float64[np.ndarray, " n"]  # seconds
+    losses: Float64[np.ndarray, "n m"]
+    cost: Float64[np.ndarray, " n"]  # seconds; NaN where unknown
+    constraints: Float64[np.ndarray, "n c"]
+
+    def __init__(
+        self,
+        x: Float64[np.ndarray, "n d"],
+        trial: Int64[np.ndarray, " n"],
+        parent: Int64[np.ndarray, " n"],
+        budget: Float64[np.ndarray, " n"],
+        losses: Float64[np.ndarray, "n *m"],
+        cost: Float64[np.ndarray, " n"],
+        constraints: Float64[np.ndarray, "n c"] | None = None,
+    ):
+        self.x, self.trial, self.parent, self.budget = x, trial, parent, budget
+        self.losses = losses[:, None] if losses.ndim == 1 else losses
+        self.cost = cost
+        none = np.zeros((len(trial), 0))
+        self.constraints = none if constraints is None else constraints
 
     def __len__(self) -> int:
         return len(self.trial)
+
+    @property
+    def loss(self) -> Float64[np.ndarray, " n"]:
+        """The first objective, for those who look at one only."""
+        return self.losses[:, 0]
 
 
 class AbstractProposer(eqx.Module, Generic[State]):
@@ -58,7 +85,11 @@ class AbstractProposer(eqx.Module, Generic[State]):
     * `tell` also takes outcomes of configurations that were never proposed. Models
       learn from them; rungs ignore them.
     * A loss that is NaN or infinite is worse than every finite one. It never raises.
-    * A trial that is resumed keeps its number: `parent` and `trial` are then equal.
+    * A trial is resumed, and keeps its number, exactly if `x` is its parent's row:
+      `parent` and `trial` are then equal. With another `x` a new trial begins, from
+      its parent's weights.
+    * Outcomes may have several objectives where `objectives` is None, and constraints.
+      All outcomes have as many as the first.
     * `x` is canonical (`Space.canonical`), and within a finite space no configuration
       is proposed twice as a new trial.
     * The same state and key give the same answer, on one machine bit by bit.
@@ -72,6 +103,7 @@ class AbstractProposer(eqx.Module, Generic[State]):
 
     rank_based: ClassVar[bool]  # unchanged if losses are transformed monotonically
     multi_fidelity: ClassVar[bool]  # asks for budgets below 1
+    objectives: ClassVar[int | None] = 1  # how many it can take; None: any number
 
     @abstractmethod
     def init(self, space: Space, *, key: Key) -> State:

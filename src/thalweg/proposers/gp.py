@@ -7,13 +7,13 @@ Batches by believing the predicted means (`surrogates.gp.Posterior`).
 
 from typing import ClassVar
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import generator
 from thalweg.core.typing import Key
+from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
 from thalweg.proposers.sobol import sequence
@@ -23,16 +23,7 @@ FITTED = 200  # observations that settle the hyper-parameters, at most
 ANCHORS = 8  # best configurations whose surroundings are searched
 
 
-class GaussianProcessState(eqx.Module):
-    space: Space = eqx.field(static=True)
-    seed: Int64[np.ndarray, ""]  # of the first, evenly spread configurations
-    x: Float64[np.ndarray, "n d"]  # what was told
-    loss: Float64[np.ndarray, " n"]
-    budget: Float64[np.ndarray, " n"]
-    pending: Float64[np.ndarray, "m d"]  # asked, not told
-
-
-class GaussianProcess(AbstractProposer[GaussianProcessState]):
+class GaussianProcess(AbstractProposer[Archive]):
     """The best use of few, expensive trials (10 to 1,000) of up to about 50 dimensions.
 
     Begins with `initial` points of a Sobol sequence (default: the number of dimensions
@@ -57,17 +48,14 @@ class GaussianProcess(AbstractProposer[GaussianProcessState]):
         if self.initial is not None and self.initial < 1:
             raise InvalidInput(f"`initial` must be at least 1, but got {self.initial}.")
 
-    def init(self, space: Space, *, key: Key) -> GaussianProcessState:
+    def init(self, space: Space, *, key: Key) -> Archive:
         """Nothing told."""
-        seed = np.asarray(generator(key).integers(2**31), np.int64)
-        none, rows = np.zeros(0), np.zeros((0, space.dim))
-        return GaussianProcessState(space, seed, rows, none, none, rows)
+        return Archive.empty(space, key=key)
 
-    def propose(self, state: GaussianProcessState, n: int, *, key: Key) -> Proposal:
+    def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
         """Sobol points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
-        known = np.concatenate([state.x, state.pending])
-        seen = set(row_keys(known))
+        known, seen = state.known, state.seen()
         modelled = self._level(state)
         count = n
         if modelled.sum() >= 2:
@@ -90,35 +78,18 @@ class GaussianProcess(AbstractProposer[GaussianProcessState]):
             x = np.concatenate([x, rest])
         return Proposal.fresh(x)
 
-    def expect(
-        self, state: GaussianProcessState, proposal: Proposal
-    ) -> GaussianProcessState:
+    def expect(self, state: Archive, proposal: Proposal) -> Archive:
         """The rows are pending: believed at their predicted means."""
-        pending = np.concatenate([state.pending, proposal.x])
-        return eqx.tree_at(lambda s: s.pending, state, pending)
+        return state.expect(proposal)
 
-    def tell(
-        self, state: GaussianProcessState, outcome: Outcome
-    ) -> GaussianProcessState:
+    def tell(self, state: Archive, outcome: Outcome) -> Archive:
         """Observations to be modelled by the next `propose`."""
-        left = np.ones(len(state.pending), bool)
-        for row in outcome.x:
-            same = left & (state.pending == row).all(1)
-            if same.any():
-                left[np.argmax(same)] = False
-        return GaussianProcessState(
-            state.space,
-            state.seed,
-            np.concatenate([state.x, outcome.x]),
-            np.append(state.loss, outcome.loss),
-            np.append(state.budget, outcome.budget),
-            state.pending[left],
-        )
+        return state.tell(outcome)
 
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial
 
-    def _level(self, state: GaussianProcessState) -> np.ndarray:
+    def _level(self, state: Archive) -> np.ndarray:
         """Marks the observations of the budget that is modelled."""
         finite = np.isfinite(state.loss)
         counts = {b: finite[state.budget == b].sum() for b in np.unique(state.budget)}
@@ -131,7 +102,7 @@ class GaussianProcess(AbstractProposer[GaussianProcessState]):
 
     def _improve(
         self,
-        state: GaussianProcessState,
+        state: Archive,
         modelled: np.ndarray,
         pending: Float64[np.ndarray, "m d"],
         seen: set[bytes],

@@ -31,6 +31,7 @@ class Grid(AbstractProposer[GridState]):
 
     rank_based: ClassVar[bool] = True
     multi_fidelity: ClassVar[bool] = False
+    objectives: ClassVar[int | None] = None
 
     def __check_init__(self) -> None:
         if self.resolution < 1:

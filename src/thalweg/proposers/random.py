@@ -33,6 +33,7 @@ class Random(AbstractProposer[RandomState]):
 
     rank_based: ClassVar[bool] = True
     multi_fidelity: ClassVar[bool] = False
+    objectives: ClassVar[int | None] = None
 
     def init(self, space: Space, *, key: Key) -> RandomState:
         """Nothing seen."""

@@ -35,6 +35,7 @@ class Sobol(AbstractProposer[SobolState]):
 
     rank_based: ClassVar[bool] = True
     multi_fidelity: ClassVar[bool] = False
+    objectives: ClassVar[int | None] = None
 
     def init(self, space: Space, *, key: Key) -> SobolState:
         """The key settles the scrambling, and so the whole sequence."""

@@ -98,6 +98,7 @@ class Study:
         self._next = 0  # trial number
         self._pending: list[_Pending] = []
         self._trials: list[Trial] = []
+        self._rows: dict[int, bytes] = {}  # of what was told, by trial
         self._journal = as_journal(storage, name=name, seed=seed)
         self._open()
 
@@ -141,8 +142,15 @@ class Study:
 
         key = jr.fold_in(self._key, self._asks + 1)
         proposal, _ = self.proposer.ask(self._state, n, key=key)
-        fresh = np.cumsum(proposal.parent < 0) - 1 + self._next
-        trials = np.where(proposal.parent < 0, fresh, proposal.parent)
+        # a trial goes on exactly if its row is its parent's
+        new = np.array(
+            [
+                self._rows.get(int(parent)) != row.tobytes()
+                for parent, row in zip(proposal.parent, proposal.x, strict=True)
+            ],
+            bool,
+        )
+        trials = np.where(new, self._next + np.cumsum(new) - 1, proposal.parent)
         event = {
             "event": "ask",
             "x": proposal.x.tolist(),
@@ -325,6 +333,7 @@ class Study:
                 del self._pending[place]
                 break
         self._next = max(self._next, number + 1)
+        self._rows[number] = x.tobytes()
         config = self.space.validate(event["config"])
         self._trials.append(
             Trial(

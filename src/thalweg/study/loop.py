@@ -133,7 +133,7 @@ class Search:
         self, left: int | None, proposal: Proposal, state: Any
     ) -> tuple[Proposal, Any]:
         """At most `left` new configurations; others of their rung are given up."""
-        new = proposal.parent < 0
+        new = self._new(proposal)
         late = new & (np.cumsum(new) > (len(new) if left is None else left))
         wanted, rest = (
             Proposal(proposal.x[m], proposal.parent[m], proposal.budget[m])
@@ -147,6 +147,18 @@ class Search:
         outcome = Outcome(rest.x, nobody, rest.parent, rest.budget, nan, nan)
         return wanted, self.proposer.tell(state, outcome)
 
+    def _new(self, proposal: Proposal) -> np.ndarray:
+        """Which begin a trial, and do not go on with one as it is."""
+        parents = [self.trials.get(int(number)) for number in proposal.parent]
+        configs = self.space.decode(proposal.x)
+        return np.array(
+            [
+                parent is None or parent.config != config
+                for parent, config in zip(parents, configs, strict=True)
+            ],
+            bool,
+        )
+
     def _batch(self, deadline: float) -> int:
         """As many as train in a fraction of the time that is left."""
         spent = [t.finished - t.started for t in self.trials.values()]
@@ -158,9 +170,9 @@ class Search:
 
     def _round(self, proposal: Proposal, deadline: float) -> None:
         configs = self.space.decode(proposal.x)
+        new = self._new(proposal)
         first = max(self.trials, default=-1) + 1
-        fresh = np.cumsum(proposal.parent < 0) - 1
-        numbers = np.where(proposal.parent < 0, first + fresh, proposal.parent)
+        numbers = np.where(new, first + np.cumsum(new) - 1, proposal.parent)
         started = self.clock.elapsed
         work = []
         for config, number, parent, budget in zip(
@@ -215,7 +227,7 @@ class Search:
                 trial=np.asarray(numbers, np.int64),
                 parent=proposal.parent,
                 budget=proposal.budget,
-                loss=np.array([np.nan if t is None else t.loss for t in known]),
+                losses=np.array([np.nan if t is None else t.loss for t in known]),
                 cost=np.array(
                     [np.nan if t is None else t.train_seconds for t in known]
                 ),

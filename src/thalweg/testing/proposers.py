@@ -54,6 +54,7 @@ class Driver:
         self.asked: list[Proposal] = []  # one row each
         self.told: list[Outcome] = []
         self.pending: list[tuple[int, Proposal]] = []  # with the trial's number
+        self.rows: dict[int, bytes] = {}  # by trial
 
     def ask(self, n: int) -> int:
         """Asks for up to `n` rows; returns how many came."""
@@ -66,8 +67,9 @@ class Driver:
         for i in range(len(proposal)):
             row = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], proposal)
             number = int(row.parent[0])
-            if number < 0:
+            if self.rows.get(number) != row.x.tobytes():  # not its parent, going on
                 number, self.trials = self.trials, self.trials + 1
+            self.rows[number] = row.x.tobytes()
             self.asked.append(row)
             self.pending.append((number, row))
         return len(proposal)
@@ -197,7 +199,7 @@ def check_state_round_trip(proposer: AbstractProposer[Any]) -> None:
     copy = Driver(proposer, driver.space)
     copy.state = with_leaves(empty, read)
     copy.asks, copy.trials = driver.asks, driver.trials
-    copy.pending = list(driver.pending)
+    copy.pending, copy.rows = list(driver.pending), dict(driver.rows)
     for leaf, other in zip(leaves(copy.state), arrays, strict=True):
         np.testing.assert_array_equal(leaf, other)
         assert leaf.dtype == other.dtype
