@@ -8,6 +8,7 @@ from thalweg.proposers import (
     GaussianProcess,
     Grid,
     Hyperband,
+    LatinHypercube,
     Random,
     Sobol,
     SuccessiveHalving,
@@ -23,6 +24,7 @@ from thalweg.testing.proposers import (
 
 CASES = {
     **{name: make() for name, make in PROPOSERS.items()},
+    "lhs of 7": LatinHypercube(samples=7),
     "gp alone": GaussianProcess(initial=2),
     "halving, small": SuccessiveHalving(trials=9, min_budget=1 / 9),
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),

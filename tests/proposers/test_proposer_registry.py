@@ -9,7 +9,15 @@ import thalweg.proposers as room
 from thalweg.core.errors import UnknownName
 from thalweg.proposers import PROPOSERS
 
-SHARED = {"archive", "base", "distinct", "halving", "lattice", "starting_from"}
+SHARED = {
+    "archive",
+    "base",
+    "distinct",
+    "halving",
+    "lattice",
+    "sequence",
+    "starting_from",
+}
 
 
 def test_every_file_is_in_the_table():

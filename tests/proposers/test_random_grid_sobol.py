@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from thalweg.core.errors import InvalidInput
-from thalweg.proposers import Grid, Random, Sobol, starting_from
+from thalweg.proposers import (
+    Grid,
+    Halton,
+    LatinHypercube,
+    Random,
+    Sobol,
+    starting_from,
+)
 from thalweg.proposers.distinct import SMALL
 from thalweg.spaces import Choice, Constant, Float, Int, Ordinal, Space
 from thalweg.testing.proposers import Driver
@@ -33,11 +40,45 @@ def test_sobol_rows_are_more_even_than_random_ones():
     np.testing.assert_array_equal(counts, 1)  # a (0, 10, 2)-net
 
 
-def test_sobol_does_not_depend_on_the_batch_but_on_the_seed():
-    one = asked(Sobol(), SQUARE, 60, batch=1)
-    np.testing.assert_array_equal(one, asked(Sobol(), SQUARE, 60, batch=17))
-    other = Sobol().init(SQUARE, key=jr.key(5))
-    proposal, _ = Sobol().ask(other, 60, key=jr.key(0))
+def test_halton_counts_in_primes():
+    x = asked(Halton(), SQUARE, 360, batch=100)
+    counts, _, _ = np.histogram2d(*x.T, bins=(8, 9), range=[[0, 1], [0, 1]])
+    np.testing.assert_array_equal(counts, 5)  # 360 = 5 * 2^3 * 3^2
+
+
+def test_every_slice_of_a_latin_hypercube_holds_one_point():
+    space = Space({f"x{i}": Float(0, 1) for i in range(5)})
+    x = asked(LatinHypercube(samples=30), space, 60, batch=7)
+    for cube in (x[:30], x[30:]):
+        np.testing.assert_array_equal(
+            np.sort(np.floor(30 * cube), axis=0), np.arange(30)[:, None].repeat(5, 1)
+        )
+    assert not np.array_equal(np.floor(30 * x[:30]), np.floor(30 * x[30:]))
+    default = np.sort(np.floor(50 * asked(LatinHypercube(), space, 50)), axis=0)
+    np.testing.assert_array_equal(default[:, 0], np.arange(50))
+
+
+def test_a_latin_hypercube_is_one_of_all():
+    """The pairing of two dimensions is uniform: all permutations are as likely."""
+    plane = Space({"x": Float(0, 1), "y": Float(0, 1)})
+    counts = {}
+    for seed in range(600):
+        state = LatinHypercube(samples=3).init(plane, key=jr.key(seed))
+        proposal, _ = LatinHypercube(samples=3).ask(state, 3, key=jr.key(0))
+        x, y = np.floor(3 * proposal.x).T
+        pairing = tuple(y[np.argsort(x)])
+        counts[pairing] = counts.get(pairing, 0) + 1
+    assert len(counts) == 6
+    # chi-squared with 5 degrees of freedom: mean 5, standard deviation 3.2
+    assert sum((c - 100) ** 2 / 100 for c in counts.values()) < 5 + 5 * 3.2
+
+
+@pytest.mark.parametrize("make", [Sobol, Halton, LatinHypercube])
+def test_sequences_do_not_depend_on_the_batch_but_on_the_seed(make):
+    one = asked(make(), SQUARE, 60, batch=1)
+    np.testing.assert_array_equal(one, asked(make(), SQUARE, 60, batch=17))
+    other = make().init(SQUARE, key=jr.key(5))
+    proposal, _ = make().ask(other, 60, key=jr.key(0))
     assert not np.isin(proposal.x, one).any()
 
 
@@ -80,7 +121,7 @@ def test_grid_skips_absent_parameters():
 
 def test_a_space_of_one_configuration_is_asked_once():
     space = Space({"a": Constant(1)})
-    for proposer in (Random(), Grid(), Sobol()):
+    for proposer in (Random(), Grid(), Sobol(), Halton(), LatinHypercube()):
         assert asked(proposer, space, 5).shape == (1, 0)
 
 
@@ -101,3 +142,8 @@ def test_a_grid_after_given_configurations_is_whole():
 def test_grid_needs_a_resolution():
     with pytest.raises(InvalidInput, match="resolution"):
         Grid(resolution=0)
+
+
+def test_a_latin_hypercube_needs_samples():
+    with pytest.raises(InvalidInput, match="samples"):
+        LatinHypercube(samples=0)

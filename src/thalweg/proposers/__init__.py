@@ -13,9 +13,12 @@ from thalweg.proposers.base import (
 )
 from thalweg.proposers.gp import GaussianProcess
 from thalweg.proposers.grid import Grid
+from thalweg.proposers.halton import Halton
 from thalweg.proposers.halving import AbstractHalving, Rung
 from thalweg.proposers.hyperband import Hyperband
+from thalweg.proposers.lhs import LatinHypercube
 from thalweg.proposers.random import Random
+from thalweg.proposers.sequence import AbstractSequence
 from thalweg.proposers.sobol import Sobol
 from thalweg.proposers.starting_from import StartingFrom, starting_from
 from thalweg.proposers.successive_halving import SuccessiveHalving
@@ -26,6 +29,8 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "random": Random,
         "grid": Grid,
         "sobol": Sobol,
+        "halton": Halton,
+        "lhs": LatinHypercube,
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
@@ -36,10 +41,13 @@ __all__ = [
     "PROPOSERS",
     "AbstractHalving",
     "AbstractProposer",
+    "AbstractSequence",
     "Archive",
     "GaussianProcess",
     "Grid",
+    "Halton",
     "Hyperband",
+    "LatinHypercube",
     "Outcome",
     "Proposal",
     "Random",
