@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from thalweg.spaces import Space
+from thalweg.spaces import Space, first_unseen
 
 
 class Lattice:
@@ -24,8 +24,29 @@ class Lattice:
         row = np.array([axis[i] for axis, i in zip(self.axes, digits, strict=True)])
         return self.space.canonical(row.reshape(1, -1))[0]
 
+    def first(self) -> Int64[np.ndarray, " d"]:
+        """The digits of the first point."""
+        digits = np.zeros(self.space.dim, np.int64)
+        following = self.after(digits) if self._repeats(digits) else digits
+        assert following is not None
+        return following
+
     def after(self, digits: Int64[np.ndarray, " d"]) -> Int64[np.ndarray, " d"] | None:
         """The digits that follow, or None after the last ones."""
+        following = self._next(digits)
+        while following is not None and self._repeats(following):
+            following = self._next(following)
+        return following
+
+    def _repeats(self, digits: Int64[np.ndarray, " d"]) -> bool:
+        """Whether a normal form gives the row at `digits` to others."""
+        if self.space.normal_form is None:
+            return False
+        tied = [self.space.dimensions.index(n) for n in self.space.normal_form.levels]
+        point = self.point(digits)
+        return any(point[j] != self.axes[j][digits[j]] for j in tied)
+
+    def _next(self, digits: Int64[np.ndarray, " d"]) -> Int64[np.ndarray, " d"] | None:
         row = np.array([axis[i] for axis, i in zip(self.axes, digits, strict=True)])
         active = self.space.active(row.reshape(1, -1))[0]
         digits = digits.copy()
@@ -38,8 +59,11 @@ class Lattice:
 
     def points(self) -> Float64[np.ndarray, "n d"]:
         """All of them, in order."""
-        rows = []
-        digits = np.zeros(self.space.dim, np.int64)
+        if self.axes and not any(self.space.conditional):
+            every = np.meshgrid(*self.axes, indexing="ij")
+            rows = self.space.canonical(np.stack([axis.ravel() for axis in every], 1))
+            return rows[first_unseen(rows, set())]
+        rows, digits = [], self.first()
         while digits is not None:
             rows.append(self.point(digits))
             digits = self.after(digits)

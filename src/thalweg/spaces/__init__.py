@@ -2,6 +2,7 @@
 
 from thalweg.spaces.integer import Int
 from thalweg.spaces.listed import Choice, Constant, Ordinal
+from thalweg.spaces.normal_form import AbstractNormalForm
 from thalweg.spaces.parameter import AbstractDiscrete, AbstractParameter, Condition
 from thalweg.spaces.real import Float
 from thalweg.spaces.rows import first_unseen, row_keys
@@ -10,6 +11,7 @@ from thalweg.spaces.space import PARAMETERS, Space
 __all__ = [
     "PARAMETERS",
     "AbstractDiscrete",
+    "AbstractNormalForm",
     "AbstractParameter",
     "Choice",
     "Condition",

@@ -17,6 +17,11 @@ from thalweg.spaces.conditions import Activity
 from thalweg.spaces.integer import Int
 from thalweg.spaces.listed import Choice, Constant, Ordinal
 from thalweg.spaces.narrow import fix, restrict
+from thalweg.spaces.normal_form import (
+    AbstractNormalForm,
+    check_tied,
+    form_from_dict,
+)
 from thalweg.spaces.parameter import (
     AbstractDiscrete,
     AbstractParameter,
@@ -51,10 +56,21 @@ class Space:
             "learning_rate": Float(1e-4, 1e-1, log=True),
             "momentum": Float(0.0, 0.99).when("optimizer", ["sgd"]),
         })
+
+    With a `normal_form`, different values of the parameters that it ties together may
+    be one configuration (two drawings of one graph); they decode to the same one.
     """
 
-    def __init__(self, parameters: Mapping[str, AbstractParameter]):
+    def __init__(
+        self,
+        parameters: Mapping[str, AbstractParameter],
+        *,
+        normal_form: AbstractNormalForm | None = None,
+    ):
         self.parameters = MappingProxyType(_checked(parameters))
+        self.normal_form = normal_form
+        if normal_form is not None:
+            check_tied(normal_form, self.parameters)
         self._activity = Activity(self.parameters)
         self.dimensions = tuple(n for n, p in self.parameters.items() if p.levels != 1)
 
@@ -92,7 +108,11 @@ class Space:
         """The number of distinct configurations, or `math.inf`."""
         if any(p.levels is None for p in self.parameters.values()):
             return math.inf
-        return self._activity.count()
+        count = self._activity.count()
+        if self.normal_form is None:
+            return count
+        drawings = math.prod(self.normal_form.levels.values())
+        return count // drawings * self.normal_form.size
 
     @property
     def has_prior(self) -> bool:
@@ -119,7 +139,7 @@ class Space:
             zip(self.dimensions, self.active(u).T, strict=True)
         ):
             out[active, j] = self.parameters[name].canonical(u[active, j])
-        return out
+        return self._normal(out)
 
     def centres(
         self, dimension: int, index: Int64[np.ndarray, " m"]
@@ -155,7 +175,7 @@ class Space:
 
     def decode(self, u: Float64[np.ndarray, "n d"]) -> list[Config]:
         """The configurations at the rows of `u`, without absent parameters."""
-        u = self._cube(u)
+        u = self._normal(self._cube(u))
         columns = self._columns(u)
         active = self._activity(columns)
         configs: list[Config] = [{} for _ in range(len(u))]
@@ -175,19 +195,24 @@ class Space:
             raise InvalidInput(
                 "`encode` needs a list of configurations, but got one. Use `[config]`."
             )
-        plain = [self.validate(config) for config in configs]
+        plain = [self._plain(config) for config in configs]
         u = np.full((len(plain), self.dim), 0.5)
         for j, name in enumerate(self.dimensions):
             rows = [i for i, config in enumerate(plain) if name in config]
             u[rows, j] = self.parameters[name].encode([plain[i][name] for i in rows])
-        return u
+        return self._normal(u)
 
     def validate(self, config: Mapping[str, Any]) -> Config:
-        """`config` in the space's order and plain Python types.
+        """`config` in the space's order, plain Python types and normal form.
 
         Raises `InvalidInput` if a name is unknown, missing or absent under its
         conditions, or if a value is not its parameter's.
         """
+        if self.normal_form is None:
+            return self._plain(config)
+        return self.decode(self.encode([config]))[0]
+
+    def _plain(self, config: Mapping[str, Any]) -> Config:
         for name in config:
             if name not in self.parameters:
                 raise unknown_name("parameter", name, self.parameters)
@@ -217,6 +242,7 @@ class Space:
 
         Parameters that can then no longer exist are dropped.
         """
+        self._refuse_to_narrow()
         return Space(fix(self.parameters, values))
 
     def restrict(self, **ranges: Any) -> "Space":
@@ -226,11 +252,23 @@ class Space:
         `Ordinal` or a `Choice`. Parameters that can no longer exist are dropped,
         a number's prior moves to the nearest bound, and a listed one that is gone goes.
         """
+        self._refuse_to_narrow()
         return Space(restrict(self.parameters, ranges))
 
+    def _refuse_to_narrow(self) -> None:
+        if self.normal_form is not None:
+            raise InvalidInput(
+                "A space with a normal form can't be narrowed: a parameter's value "
+                "depends on how a graph is drawn. Search it as it is."
+            )
+
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-able record: each parameter's type and fields."""
-        return {name: p.to_dict() for name, p in self.parameters.items()}
+        """A JSON-able record: each parameter's type and fields.
+
+        Those of the normal form are under the empty name, which no parameter has.
+        """
+        record = {name: p.to_dict() for name, p in self.parameters.items()}
+        return record | ({"": self.normal_form.to_dict()} if self.normal_form else {})
 
     def to_json(self) -> str:
         """`to_dict` as text. The order of the parameters is part of it."""
@@ -240,11 +278,18 @@ class Space:
     def from_json(
         source: str | Mapping[str, Any],
         *,
-        types: Mapping[str, type[AbstractParameter]] = PARAMETERS,
+        types: Mapping[str, Any] = PARAMETERS,
     ) -> "Space":
-        """The space of `to_json` or `to_dict`; `types` may add types of your own."""
-        record = json.loads(source) if isinstance(source, str) else source
-        return Space({n: types[p["type"]].from_dict(p) for n, p in record.items()})
+        """The space of `to_json` or `to_dict`.
+
+        `types` may add types of your own, of parameters and of normal forms.
+        """
+        record = dict(json.loads(source) if isinstance(source, str) else source)
+        form = record.pop("", None)
+        return Space(
+            {n: types[p["type"]].from_dict(p) for n, p in record.items()},
+            normal_form=None if form is None else form_from_dict(form, types),
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and self._text == other._text
@@ -254,7 +299,8 @@ class Space:
 
     def __repr__(self) -> str:
         rows = "".join(f"    {n!r}: {p!r},\n" for n, p in self.parameters.items())
-        return f"Space({{\n{rows}}})"
+        form = f", normal_form={self.normal_form!r}" if self.normal_form else ""
+        return f"Space({{\n{rows}}}{form})"
 
     @cached_property
     def _priors(self) -> dict[int, Prior]:
@@ -265,6 +311,22 @@ class Space:
     @cached_property
     def _text(self) -> str:
         return self.to_json()
+
+    def _normal(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+        """`u` with the parameters that the normal form ties at its representatives."""
+        if self.normal_form is None:
+            return u
+        tied = [
+            (self.dimensions.index(name), self.parameters[name])
+            for name in self.normal_form.levels
+        ]
+        index = np.stack([p.index(u[:, j]) for j, p in tied], 1)  # type: ignore
+        u = u.copy()
+        for (j, p), cells in zip(
+            tied, self.normal_form.canonical(index).T, strict=True
+        ):
+            u[:, j] = p.centre(cells)  # type: ignore
+        return u
 
     def _columns(self, u: Float64[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
         """Every parameter's coordinate, those of one value included."""
