@@ -161,6 +161,52 @@ def test_the_model_of_a_sampler_is_of_the_largest_budget_known_enough():
     np.testing.assert_array_equal(proposer._level(state), budget == 0.1)
 
 
+def outcome_of(driver, losses, constraints=None):
+    """Tells what is pending: a row of `losses` and `constraints` for each."""
+    rows = [row for _, row in driver.pending]
+    told = Outcome(
+        np.concatenate([row.x for row in rows]),
+        np.array([number for number, _ in driver.pending]),
+        np.concatenate([row.parent for row in rows]),
+        np.concatenate([row.budget for row in rows]),
+        np.array(losses, float),
+        np.ones(len(rows)),
+        None if constraints is None else np.array(constraints, float),
+    )
+    driver.pending = []
+    driver.state = driver.proposer.tell(driver.state, told)
+
+
+def parents(driver, n):
+    driver.ask(n)
+    return [number for number, _ in driver.pending]
+
+
+def test_a_rung_of_two_objectives_promotes_the_first_front():
+    driver = Driver(SuccessiveHalving(trials=6, min_budget=1 / 3), LINE)
+    driver.ask(6)
+    outcome_of(driver, [[3, 3], [0, 4], [2, 5], [4, 0], [1, 9], [np.nan, 0]])
+    # the ends of the front {0, 1, 3} are the least crowded
+    assert parents(driver, 6) == [1, 3]
+
+
+def test_a_rung_prefers_the_feasible_then_the_least_violated():
+    driver = Driver(SuccessiveHalving(trials=6, min_budget=1 / 3), LINE)
+    driver.ask(4)
+    driver.ask(2)
+    outcome_of(driver, np.arange(6), [[1], [2], [0.5], [0], [3], [9]])
+    assert parents(driver, 6) == [3, 2]
+
+
+def test_the_sampler_waits_for_the_budgets_of_its_rows():
+    proposer = SuccessiveHalving(trials=4, min_budget=1 / 3, sampler=GaussianProcess())
+    driver = Driver(proposer, LINE)
+    driver.ask(4)
+    assert (driver.state.sampler.pending_budget == 1 / 3).all()
+    driver.tell(lambda config: config["x"])
+    assert len(driver.state.sampler.pending) == 0
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

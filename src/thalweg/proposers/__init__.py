@@ -4,6 +4,7 @@ from typing import Any
 
 from thalweg.core.registry import Registry
 from thalweg.proposers.archive import Archive
+from thalweg.proposers.asha import ASHA
 from thalweg.proposers.base import (
     AbstractProposer,
     Outcome,
@@ -34,10 +35,12 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
+        "asha": ASHA,
     },
 )
 
 __all__ = [
+    "ASHA",
     "PROPOSERS",
     "AbstractHalving",
     "AbstractProposer",

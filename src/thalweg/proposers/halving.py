@@ -33,15 +33,18 @@ class HalvingState(eqx.Module):
     x: Float64[np.ndarray, "n d"]  # the members of the current rung
     trial: Int64[np.ndarray, " n"]  # their trial numbers; -1 until they are told
     status: Int64[np.ndarray, " n"]  # WAITING to be asked, ASKED, or TOLD
-    loss: Float64[np.ndarray, " n"]  # on this rung; NaN until it is told
+    losses: Float64[np.ndarray, "n m"]  # on this rung; NaN until told, 0 columns before
+    constraints: Float64[np.ndarray, "n c"]  # likewise
 
 
 class AbstractHalving(AbstractProposer[HalvingState]):
     """Rungs in brackets, one after the other, each rung told before the next begins.
 
     `ask` gives what is left of the current rung, so a rung may be asked for and told in
-    parts; zero rows while the rest of it is pending. Diverged trials are never resumed:
-    a rung with fewer finite losses than places in the next one promotes only those.
+    parts; zero rows while the rest of it is pending. The best are those that
+    `surrogates.order` names first, with several objectives and constraints too.
+    Diverged trials are never resumed: a rung with fewer finite losses than places in
+    the next one promotes only those.
     """
 
     sampler: eqx.AbstractVar[AbstractProposer[Any]]
@@ -53,6 +56,11 @@ class AbstractHalving(AbstractProposer[HalvingState]):
     def rank_based(self) -> bool:  # type: ignore[override]
         """As the sampler is."""
         return self.sampler.rank_based
+
+    @property
+    def objectives(self) -> int | None:  # type: ignore[override]
+        """As many as the sampler can take."""
+        return self.sampler.objectives
 
     @abstractmethod
     def rungs(self, bracket: int) -> tuple[Rung, ...]:
@@ -89,19 +97,24 @@ class AbstractHalving(AbstractProposer[HalvingState]):
             return eqx.tree_at(lambda s: s.status, state, status)
         n = len(proposal)
         return HalvingState(
-            self.sampler.expect(state.sampler, Proposal.fresh(proposal.x)),
+            self.sampler.expect(state.sampler, proposal),
             state.bracket,
             state.rung,
             np.concatenate([state.x, proposal.x]),
             np.append(state.trial, np.full(n, -1)),
             np.append(state.status, np.full(n, ASKED)),
-            np.append(state.loss, np.full(n, np.nan)),
+            _widened(state.losses, len(state.status) + n),
+            _widened(state.constraints, len(state.status) + n),
         )
 
     def tell(self, state: HalvingState, outcome: Outcome) -> HalvingState:
         """Enters the losses; a rung that is complete promotes its best."""
         trial, status = state.trial.copy(), state.status.copy()
-        loss, budget = state.loss.copy(), self._rung(state).budget
+        losses = _widened(state.losses, len(status), outcome.losses.shape[1])
+        constraints = _widened(
+            state.constraints, len(status), outcome.constraints.shape[1]
+        )
+        budget = self._rung(state).budget
         for i in range(len(outcome)):
             place = status == ASKED
             if state.rung == 0:
@@ -110,10 +123,17 @@ class AbstractHalving(AbstractProposer[HalvingState]):
                 place &= trial == outcome.parent[i]
             if place.any() and outcome.budget[i] == budget:
                 j = int(np.argmax(place))
-                trial[j], status[j], loss[j] = outcome.trial[i], TOLD, outcome.loss[i]
-        sampler = self.sampler.tell(state.sampler, outcome)
+                trial[j], status[j] = outcome.trial[i], TOLD
+                losses[j], constraints[j] = outcome.losses[i], outcome.constraints[i]
         state = HalvingState(
-            sampler, state.bracket, state.rung, state.x, trial, status, loss
+            self.sampler.tell(state.sampler, outcome),
+            state.bracket,
+            state.rung,
+            state.x,
+            trial,
+            status,
+            losses,
+            constraints,
         )
         complete = len(status) > 0 and (status == TOLD).all()
         return self._promoted(state) if complete and not self._places(state) else state
@@ -122,9 +142,8 @@ class AbstractHalving(AbstractProposer[HalvingState]):
         """The next rung with the best of this one, or the next bracket."""
         rungs = self.rungs(int(state.bracket))
         if state.rung + 1 < len(rungs):
-            finite = np.flatnonzero(np.isfinite(state.loss))
-            order = finite[np.argsort(state.loss[finite], kind="stable")]
-            best = order[: rungs[int(state.rung) + 1].size]
+            best = survivors(state.losses, state.constraints)
+            best = best[: rungs[int(state.rung) + 1].size]
             if len(best):
                 return HalvingState(
                     state.sampler,
@@ -133,7 +152,8 @@ class AbstractHalving(AbstractProposer[HalvingState]):
                     state.x[best],
                     state.trial[best],
                     np.full(len(best), WAITING),
-                    np.full(len(best), np.nan),
+                    np.full((len(best), state.losses.shape[1]), np.nan),
+                    np.full((len(best), state.constraints.shape[1]), np.nan),
                 )
         return self._begin(state.sampler, int(state.bracket) + 1, state.x.shape[1])
 
@@ -151,7 +171,7 @@ class AbstractHalving(AbstractProposer[HalvingState]):
         return self.rungs(int(state.bracket))[int(state.rung)]
 
     def _begin(self, sampler: Any, bracket: int, dim: int) -> HalvingState:
-        none = np.zeros(0, np.int64)
+        none, empty = np.zeros(0, np.int64), np.zeros((0, 0))
         return HalvingState(
             sampler,
             np.array(bracket),
@@ -159,8 +179,29 @@ class AbstractHalving(AbstractProposer[HalvingState]):
             np.zeros((0, dim)),
             none,
             none,
-            np.zeros(0),
+            empty,
+            empty,
         )
+
+
+def survivors(
+    losses: Float64[np.ndarray, "n m"], constraints: Float64[np.ndarray, "n c"]
+) -> Int64[np.ndarray, " k"]:
+    """The rows that may be resumed, the best first: all but those that failed."""
+    from thalweg.surrogates import order
+
+    best = order(losses, constraints)
+    return best[np.isfinite(losses[best]).all(1)]
+
+
+def _widened(
+    rows: Float64[np.ndarray, "k m"], n: int, columns: int | None = None
+) -> Float64[np.ndarray, "n m"]:
+    """A copy with NaN in new rows, and in the columns of what was told first."""
+    wide = np.full((n, rows.shape[1] if columns is None else columns), np.nan)
+    if rows.shape[1]:
+        wide[: len(rows)] = rows
+    return wide
 
 
 def geometric(size: int, lowest: int, factor: int | float) -> tuple[Rung, ...]:
