@@ -30,7 +30,8 @@ from thalweg.proposers import (
 from thalweg.spaces import Choice, Float, Int, Ordinal, Space
 from thalweg.testing.problems import RECIPE, Synthetic
 
-Loss = Callable[[Config], float]
+Loss = Callable[[Config], Any]  # a number, or one for each objective
+Constraint = Callable[[Config], float]
 SMALL = Space(
     {
         "a": Choice(["x", "y", "z"]),
@@ -39,6 +40,8 @@ SMALL = Space(
         "d": Float(0, 1, step=0.5).when("b", [2]),
     }
 )  # 21 configurations
+NAMES = Space({"a": Choice([*"uvwxyz"]), "b": Choice([True, False, None])})
+LINE = Space({"a": Float(1e-3, 1, log=True)})
 
 
 class Driver:
@@ -74,7 +77,14 @@ class Driver:
             self.pending.append((number, row))
         return len(proposal)
 
-    def tell(self, loss: Loss, *, count: int | None = None, last: bool = False) -> None:
+    def tell(
+        self,
+        loss: Loss,
+        *,
+        constraint: Constraint | None = None,
+        count: int | None = None,
+        last: bool = False,
+    ) -> None:
         """Tells what is pending, at most `count` of it, perhaps the last first."""
         chosen = self.pending[::-1] if last else list(self.pending)
         chosen = chosen[:count]
@@ -84,24 +94,35 @@ class Driver:
         numbers = np.array([number for number, _ in chosen])
         rows = [row for _, row in chosen]
         x = np.concatenate([row.x for row in rows])
+        configs = self.space.decode(x)
         outcome = Outcome(
             x,
             numbers,
             np.concatenate([row.parent for row in rows]),
             np.concatenate([row.budget for row in rows]),
-            np.array([float(loss(config)) for config in self.space.decode(x)]),
+            np.array([loss(config) for config in configs], np.float64),
             np.ones(len(rows)),
+            None
+            if constraint is None
+            else np.array([[constraint(config)] for config in configs]),
         )
         self.state = self.proposer.tell(self.state, outcome)
         self._check_state()
         self.told.append(outcome)
 
-    def run(self, loss: Loss, evaluations: int, *, batch: int) -> "Driver":
+    def run(
+        self,
+        loss: Loss,
+        evaluations: int,
+        *,
+        batch: int,
+        constraint: Constraint | None = None,
+    ) -> "Driver":
         """Asks and tells until so many rows were asked for, or none come."""
         while len(self.asked) < evaluations:
             if not self.ask(min(batch, evaluations - len(self.asked))):
                 break
-            self.tell(loss)
+            self.tell(loss, constraint=constraint)
         return self
 
     def _check_state(self) -> None:
@@ -278,6 +299,57 @@ def check_brackets(proposer: AbstractProposer[Any]) -> None:
         assert rung.budget == 1
 
 
+def check_sizes(proposer: AbstractProposer[Any]) -> None:
+    """One row or a thousand, with nothing told and with some, all of them distinct."""
+    driver = Driver(proposer, RECIPE.space)
+    driver.ask(60)
+    driver.tell(RECIPE.loss, count=30)
+    driver.ask(1)
+    driver.ask(1000)
+    driver.tell(RECIPE.loss)
+    driver.ask(1)
+    rows = [(row.x.tobytes(), float(row.budget[0])) for row in driver.asked]
+    assert len(rows) == len(set(rows)), "a pending row was proposed again"
+
+
+def check_simple_spaces(proposer: AbstractProposer[Any]) -> None:
+    """Names only, and a single dimension."""
+    seen = [config["a"] for config in _configs(proposer, NAMES, 12)]
+    assert len(set(seen)) > 1
+    values = [config["a"] for config in _configs(proposer, LINE, 12)]
+    assert min(values) >= 1e-3
+    assert max(values) <= 1
+
+
+def _configs(proposer: AbstractProposer[Any], space: Space, n: int) -> list[Config]:
+    def loss(config: Config) -> float:
+        return sum(ord(c) for value in config.values() for c in str(value))
+
+    driver = Driver(proposer, space).run(loss, n, batch=3)
+    return space.decode(np.concatenate([row.x for row in driver.asked]))
+
+
+def check_objectives(proposer: AbstractProposer[Any]) -> None:
+    """Two objectives under a constraint, some failed, where several are taken."""
+    if proposer.objectives is not None:
+        return
+
+    def losses(config: Config) -> tuple[float, float]:
+        failed = config["width"] == 256
+        first = np.nan if failed else RECIPE.loss(config)
+        return first, -np.log(config["learning_rate"])
+
+    def constraint(config: Config) -> float:
+        return config["learning_rate"] - 0.05
+
+    runs = [
+        Driver(proposer, RECIPE.space).run(losses, 30, batch=5, constraint=constraint)
+        for _ in "ab"
+    ]
+    assert len(runs[0].asked) == 30
+    _assert_same(runs[0].asked, runs[1].asked)
+
+
 PROPOSER_CHECKS: tuple[Callable[[AbstractProposer[Any]], None], ...] = (
     check_rows,
     check_same_key_same_answer,
@@ -289,6 +361,9 @@ PROPOSER_CHECKS: tuple[Callable[[AbstractProposer[Any]], None], ...] = (
     check_finite_space,
     check_strangers,
     check_brackets,
+    check_sizes,
+    check_simple_spaces,
+    check_objectives,
 )
 
 
