@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     "activations",
+    "architectures",
     "automl",
+    "benchmarks",
     "core",
     "data",
     "diagnosis",
