@@ -5,6 +5,8 @@ import pytest
 
 from thalweg.proposers import (
     ASHA,
+    PB2,
+    PBT,
     PROPOSERS,
     GaussianProcess,
     Grid,
@@ -31,6 +33,8 @@ CASES = {
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),
     "halving of a grid": SuccessiveHalving(trials=4, sampler=Grid(resolution=3)),
     "hyperband, factor 2": Hyperband(min_budget=0.2, factor=2),
+    "pbt, small": PBT(members=4, generations=3, sampler=Sobol()),
+    "pb2, small": PB2(members=4, generations=3),
     "asha, factor 2": ASHA(min_budget=0.1, factor=2, sampler=Sobol()),
     "asha of gp": ASHA(min_budget=1 / 9, sampler=GaussianProcess(initial=4)),
     "hyperband of gp": Hyperband(min_budget=1 / 3, sampler=GaussianProcess()),

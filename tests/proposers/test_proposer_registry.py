@@ -12,9 +12,11 @@ from thalweg.proposers import PROPOSERS
 SHARED = {
     "archive",
     "base",
+    "cohort",
     "distinct",
     "halving",
     "lattice",
+    "population",
     "sequence",
     "starting_from",
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from thalweg.problem import Problem
-from thalweg.proposers import GaussianProcess, Hyperband, Random
+from thalweg.proposers import PBT, GaussianProcess, Hyperband, Random
 from thalweg.spaces import Choice, Constant, Float, Space
 from thalweg.study import Search
 from thalweg.training import Assembler, Engine
@@ -21,8 +21,9 @@ PROPOSERS = {
     "random": Random(),
     "gp": GaussianProcess(initial=5),
     "hyperband": Hyperband(min_budget=1 / 9, brackets=2),
+    "pbt": PBT(members=8, generations=6, populations=1),
 }
-TRIALS = {"random": 18, "gp": 16, "hyperband": 99}  # hyperband ends by itself
+TRIALS = {"random": 18, "gp": 16, "hyperband": 99, "pbt": 99}  # the last end themselves
 
 
 def problem(seed: int = 0) -> Problem:

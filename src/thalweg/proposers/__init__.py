@@ -18,6 +18,8 @@ from thalweg.proposers.halton import Halton
 from thalweg.proposers.halving import AbstractHalving, Rung
 from thalweg.proposers.hyperband import Hyperband
 from thalweg.proposers.lhs import LatinHypercube
+from thalweg.proposers.pb2 import PB2
+from thalweg.proposers.pbt import PBT
 from thalweg.proposers.random import Random
 from thalweg.proposers.sequence import AbstractSequence
 from thalweg.proposers.sobol import Sobol
@@ -35,12 +37,16 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
+        "pb2": PB2,
+        "pbt": PBT,
         "asha": ASHA,
     },
 )
 
 __all__ = [
     "ASHA",
+    "PB2",
+    "PBT",
     "PROPOSERS",
     "AbstractHalving",
     "AbstractProposer",

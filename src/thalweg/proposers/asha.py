@@ -17,7 +17,8 @@ from jaxtyping import Float64, Int64
 from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
-from thalweg.proposers.halving import depth, survivors
+from thalweg.proposers.cohort import survivors
+from thalweg.proposers.halving import depth
 from thalweg.proposers.random import Random
 from thalweg.spaces import Space
 

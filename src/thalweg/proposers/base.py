@@ -103,6 +103,7 @@ class AbstractProposer(eqx.Module, Generic[State]):
 
     rank_based: ClassVar[bool]  # unchanged if losses are transformed monotonically
     multi_fidelity: ClassVar[bool]  # asks for budgets below 1
+    inherits: ClassVar[bool] = False  # some trials begin from another one's weights
     objectives: ClassVar[int | None] = 1  # how many it can take; None: any number
 
     @abstractmethod

@@ -12,12 +12,14 @@ from thalweg.core.errors import InvalidInput
 from thalweg.problem import Problem
 from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
-from thalweg.study.members import Trial, conclude, jobs
+from thalweg.study.members import Trial, check_heir, conclude, jobs
 from thalweg.training.engine import Engine
 
 BATCH = 16  # trials of a round, where their number is the limit
 FIRST = 4  # trials of the first round, where time is
 MOST = 64
+ATTEMPTS = 8  # to give up the rest of a rung
+STATES = 256  # trials, the latest, that can be gone on with without beginning anew
 ROUNDS = 12  # into which the time that is left is divided, roughly
 
 
@@ -124,10 +126,24 @@ class Search:
             size = min(size, left)
         proposal = Proposal.fresh(np.zeros((0, self.space.dim)))
         if size > 0:
-            proposal, state = self.proposer.ask(self.state, size, key=key)
-            proposal, self.state = self._within(left, proposal, state)
+            proposal, self.state = self._wanted(left, size, key)
         self.clock.propose += time.monotonic() - begin
         return proposal
+
+    def _wanted(self, left: int | None, size: int, key: Any) -> tuple[Proposal, Any]:
+        """Up to `size` rows, and the state that waits for them.
+
+        When `left` is used up, a rung may still have places: they are given up, some
+        at a time, so that those who are in it already go on to their end.
+        """
+        state = self.state
+        for attempt in range(ATTEMPTS):
+            now = jr.fold_in(key, attempt) if attempt else key
+            asked, state = self.proposer.ask(state, size, key=now)
+            proposal, state = self._within(left, asked, state)
+            if len(proposal) or not len(asked):
+                return proposal, state
+        return proposal, self.state
 
     def _within(
         self, left: int | None, proposal: Proposal, state: Any
@@ -141,8 +157,6 @@ class Search:
         )
         if not len(rest):
             return wanted, state
-        if not len(wanted):
-            return wanted, self.state
         nobody, nan = np.full(len(rest), -1), np.full(len(rest), np.nan)
         outcome = Outcome(rest.x, nobody, rest.parent, rest.budget, nan, nan)
         return wanted, self.proposer.tell(state, outcome)
@@ -178,11 +192,16 @@ class Search:
         for config, number, parent, budget in zip(
             configs, numbers, proposal.parent, proposal.budget, strict=True
         ):
+            recipe = self.recipe(config, budget=float(budget))
+            origin = self.trials.get(int(parent))
+            if origin is not None and origin.number != number:
+                parents = self.recipe(origin.config, budget=float(budget))
+                check_heir(config, recipe, origin, parents)
             work += jobs(
                 self.problem,
-                self.recipe(config, budget=float(budget)),
+                recipe,
                 trial=int(number),
-                parent=self.trials.get(int(parent)),
+                parent=origin,
                 keep=budget < 1,
             )
         self.pending = len(proposal)
@@ -242,5 +261,7 @@ class Search:
         for number, trial in self.trials.items():
             if number not in best and trial.networks:
                 self.trials[number] = replace(trial, networks=(), prediction=None)
-            if trial.budget >= 1 and trial.states:
-                self.trials[number] = replace(self.trials[number], states=())
+        states = [t for t in self.trials.values() if t.states]
+        states.sort(key=lambda t: (t.budget < 1, t.finished))
+        for trial in states[:-STATES] + [t for t in states if t.budget >= 1]:
+            self.trials[trial.number] = replace(self.trials[trial.number], states=())

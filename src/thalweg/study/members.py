@@ -8,11 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
+from thalweg.core.errors import InvalidInput, StoreError
 from thalweg.core.rng import seed_word
 from thalweg.core.typing import Config
 from thalweg.diagnosis import Record, mean_record
 from thalweg.problem import Problem, Score
 from thalweg.training.bench import Finished, Job
+from thalweg.training.candidate import signature
 from thalweg.training.population import CURVE
 
 # A trial is as well as the worst of its members.
@@ -28,7 +30,7 @@ class Trial:
     status: str
     score: Score | None  # None if a member has no result
     budget: float = 1.0
-    parent: int = -1
+    parent: int = -1  # whose weights it began from; itself if it went on; -1: neither
     steps: int = 0
     parameters: int = 0  # of one network
     train_seconds: float = 0.0
@@ -59,9 +61,17 @@ def jobs(
 ) -> list[Job]:
     """One job for each split. A parent's members go on where they were left.
 
-    Without its states they are trained from the start, to the same result.
+    Without its states they are trained from the start, to the same result. If the
+    parent is another trial, its weights are inherited, and must be there.
     """
     states = parent.states if parent is not None and parent.states else None
+    heir = parent is not None and parent.number != trial
+    if parent is not None and heir and states is None:
+        raise StoreError(
+            f"Trial {trial} begins from the weights of trial {parent.number}, but they "
+            "were not kept. Such a search goes on from a run directory, which keeps "
+            "them; a database alone does not."
+        )
     return [
         Job(
             trial=trial,
@@ -70,10 +80,29 @@ def jobs(
             split=split,
             seed=seed_word(problem.seed, trial, split),
             resume=None if states is None else states[split],
+            heir=heir,
             keep=keep,
         )
         for split in range(len(problem.splits))
     ]
+
+
+def check_heir(config: Config, recipe: Any, parent: Trial, parents: Any) -> None:
+    """Raises InvalidInput unless `recipe` can train the weights of `parents`, another.
+
+    Whatever chooses a part of the program (an optimizer, a depth) must be the same too:
+    what is remembered of a training belongs to it.
+    """
+    if signature(recipe, width=2) == signature(parents, width=2):
+        return
+    names = sorted({*config, *parent.config})
+    changed = [n for n in names if config.get(n) != parent.config.get(n)]
+    raise InvalidInput(
+        f"A trial that begins from the weights of trial {parent.number} must have its "
+        f"shapes and its choices of optimizer, schedule, activation, normalization and "
+        f"depth, but {', '.join(changed)} changed. Name what may not change in the "
+        "proposer's `fixed`."
+    )
 
 
 def conclude(
@@ -96,14 +125,20 @@ def conclude(
         score = problem.score(prediction)
         if not np.isfinite(score.value):
             prediction = score = None
-    before = parent.train_seconds if parent is not None else 0.0
+    origin, before = -1, 0.0
+    if parent is not None and parent.number == number:  # it went on
+        origin, before = number, parent.train_seconds
+        if parent.parent >= 0:
+            origin = parent.parent
+    elif parent is not None:
+        origin = parent.number
     return Trial(
         number=number,
         config=config,
         status=status,
         score=score,
         budget=budget,
-        parent=-1 if parent is None else parent.number,
+        parent=origin,
         steps=max((end.steps for end in ended), default=0),
         parameters=_size(ended),
         train_seconds=before + sum(end.seconds for end in ended),

@@ -14,7 +14,7 @@ from thalweg.study.members import CURVE, Trial
 from thalweg.training.candidate import signature
 from thalweg.training.skeleton import filled, shape_of, to_arrays
 
-PREDICTION = "prediction"
+PREDICTION, STATE = "prediction", "state"
 
 
 class StoreRecorder:
@@ -29,11 +29,12 @@ class StoreRecorder:
     def record(self, search: Search, trials: list[Trial]) -> None:
         """Keep a round that has just been told."""
         best = {t.number for t in search.leaderboard[: search.keep] if t.networks}
-        released = sorted(self._kept - best)
+        kept = best | self._parents(search)
+        released = sorted(self._kept - kept)
         self._store.record(
             Round(
                 number=search.rounds - 1,
-                trials=[self._row(search, t, keep=t.number in best) for t in trials],
+                trials=[self._row(search, t, keep=t.number in kept) for t in trials],
                 curves=[row for trial in trials for row in _curves(trial)],
                 events=self._events(search),
                 state=pack(leaves(search.state)),
@@ -46,7 +47,16 @@ class StoreRecorder:
                 released=released,
             )
         )
-        self._kept = best
+        self._kept = kept
+
+    def _parents(self, search: Search) -> set[int]:
+        """Trials whose states are kept, because others may inherit their weights.
+
+        Where nobody inherits, what goes on is trained again, to the same result.
+        """
+        if not search.proposer.inherits:
+            return set()
+        return {number for number, trial in search.trials.items() if trial.states}
 
     def restore(self, search: Search) -> None:
         """Bring a new search to where the stored one was."""
@@ -72,7 +82,13 @@ class StoreRecorder:
                 for split, network in enumerate(trial.networks)
                 for name, array in to_arrays(network).items()
             }
-            arrays[PREDICTION] = np.asarray(trial.prediction)
+            if trial.prediction is not None:
+                arrays[PREDICTION] = np.asarray(trial.prediction)
+            if search.proposer.inherits:
+                recipe = search.recipe(trial.config)
+                for split, state in enumerate(trial.states):
+                    packed = search.engine.packed(recipe, state)
+                    arrays |= {f"{STATE}/{split}/{k}": v for k, v in packed.items()}
             weights = self._store.rundir.save_weights(trial.number, arrays)
         score = trial.score
         nan = float("nan")
@@ -121,7 +137,7 @@ class StoreRecorder:
             np.stack([curve.steps, *(curve.metrics[k] for k in CURVE[1:])], axis=1)
             for curve in self._store.curves(row.number)
         )
-        networks, prediction = self._networks(search, row)
+        networks, prediction, states = self._networks(search, row)
         return Trial(
             number=row.number,
             config=dict(row.config),
@@ -135,26 +151,30 @@ class StoreRecorder:
             curves=curves,
             prediction=prediction,
             networks=networks,
+            states=states,
             started=row.started,
             finished=row.finished,
         )
 
     def _networks(
         self, search: Search, row: TrialRow
-    ) -> tuple[tuple[Any, ...], np.ndarray | None]:
+    ) -> tuple[tuple[Any, ...], np.ndarray | None, tuple[Any, ...]]:
+        """What the trial's file holds: networks, their prediction, states."""
         if not row.weights or self._store.rundir is None:
-            return (), None
+            return (), None, ()
         arrays, _ = self._store.rundir.load_weights(row.weights)
         problem, recipe = search.problem, search.recipe(row.config)
         name = signature(recipe, width=1)
         if name not in self._shapes:
             inputs = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
             self._shapes[name] = shape_of(recipe, inputs, problem.outputs)
-        networks = tuple(
-            filled(self._shapes[name], _below(arrays, f"{split}/"))
-            for split in range(len(problem.splits))
-        )
-        return networks, arrays[PREDICTION]
+        splits, networks = range(len(problem.splits)), ()
+        if PREDICTION in arrays:
+            shape = self._shapes[name]
+            networks = tuple(filled(shape, _below(arrays, f"{s}/")) for s in splits)
+        packed = [_below(arrays, f"{STATE}/{split}/") for split in splits]
+        states = tuple(search.engine.unpacked(recipe, p) for p in packed if p)
+        return networks, arrays.get(PREDICTION), states
 
 
 def _curves(trial: Trial) -> list[CurveRow]:

@@ -13,7 +13,10 @@ from jaxtyping import Float, PyTree
 
 from thalweg.training.member import RUNNING, STATUS, Member
 from thalweg.training.population import (
+    AS_IS,
     CURVE,
+    FRESH,
+    HEIR,
     ROUNDS,
     Arrivals,
     Program,
@@ -33,7 +36,8 @@ class Job(NamedTuple):
     candidate: Any  # has `assemble() -> Candidate`
     split: int
     seed: np.uint32
-    resume: PyTree | None = None  # the arrays of a member to go on from
+    resume: PyTree | None = None  # the arrays of a member to go on from …
+    heir: bool = False  # … with its weights alone, as a member with a recipe of its own
     keep: bool = False  # hand back what `resume` needs
 
 
@@ -58,7 +62,7 @@ class Seat:
     """A place that somebody lives at."""
 
     job: Job
-    fresh: bool
+    fresh: int  # AS_IS, or what it is when it first trains
     curve: list[np.ndarray] = field(default_factory=list)
     steps: int = 0
     seconds: float = 0.0
@@ -173,7 +177,9 @@ class Bench:
             )
         for place, job in newcomers:
             steps = 0 if job.resume is None else int(job.resume.step)
-            self.seats[place] = Seat(job, fresh=job.resume is None, steps=steps)
+            fresh = HEIR if job.heir else AS_IS
+            fresh = FRESH if job.resume is None else fresh
+            self.seats[place] = Seat(job, fresh=fresh, steps=steps)
             arrays = eqx.filter(job.candidate, eqx.is_array_like)
             jax.tree.map(
                 lambda rows, value, place=place: rows.__setitem__(place, value),
@@ -206,7 +212,7 @@ class Bench:
             rows = rows[~np.isnan(rows[:, 0])]
             if len(rows):
                 seat.curve.append(rows)
-                seat.fresh = False
+                seat.fresh = AS_IS
                 taken[place] = int(reached[place]) - seat.steps
                 seat.steps = int(reached[place])
         total = max(1, sum(taken.values()))

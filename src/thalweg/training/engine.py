@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from thalweg.core.errors import InvalidInput
+from thalweg.core.packing import Vectors
 from thalweg.training.bench import Bench, Finished, Job, infeasible
 from thalweg.training.candidate import signature
 from thalweg.training.devices import default_width, mesh
@@ -108,6 +109,14 @@ class Engine:
         """Whether the candidate's program is compiled already."""
         bench = self._benches.get(self._signature(candidate))
         return bench is not None and bench.ready
+
+    def packed(self, candidate: Any, state: PyTree) -> Vectors:
+        """A member's state, as `Job.keep` hands it back: one vector per dtype."""
+        return self._bench(candidate).program.packing.pack(state)
+
+    def unpacked(self, candidate: Any, vectors: Vectors) -> PyTree:
+        """The state for `Job.resume` that `packed` made vectors of."""
+        return self._bench(candidate).program.members(vectors)
 
     def compile_estimate(self) -> float:
         """Seconds that one more program is likely to take."""

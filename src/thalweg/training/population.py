@@ -32,8 +32,15 @@ PLACED = 8  # members that move in at a time with a history
 CURVE = ("step", "train_loss", "loss")
 
 
+AS_IS, FRESH, HEIR = 0, 1, 2  # what a member is when it is first visited
+
+
 class Arrivals(NamedTuple):
-    """Who lives at each place. Members marked fresh are built when first visited."""
+    """Who lives at each place.
+
+    Members marked FRESH are built when first visited. An HEIR has somebody's weights,
+    optimizer state and step; all else of it is its own.
+    """
 
     candidate: Any  # leaves [p, ...]; has `assemble() -> Candidate`
     split: Int[Any, " p"]
@@ -89,7 +96,7 @@ class Program:
             build_one, self.example, np.int32(0), np.uint32(0)
         )
         arrays, self._rest = eqx.partition(member, _is_shape)
-        self._packing = Packing.of(arrays)  # of a member
+        self.packing = Packing.of(arrays)  # of a member
         self._params = member.packing  # of its parameters
         self.columns = len(CURVE) + self._inspected(member, task.data)
         self._compiled: Any = None
@@ -97,7 +104,7 @@ class Program:
     @property
     def member_bytes(self) -> int:
         """Memory that one place takes."""
-        sizes = self._packing.sizes.items()
+        sizes = self.packing.sizes.items()
         return sum(size * np.dtype(dtype).itemsize for dtype, size in sizes)
 
     def compile(self, task: Task) -> None:
@@ -116,7 +123,7 @@ class Program:
         def places(dtype: Any, size: int) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((size,), dtype, sharding=sharded)
 
-        p, devices, sizes = self.capacity, self.mesh.size, self._packing.sizes
+        p, devices, sizes = self.capacity, self.mesh.size, self.packing.sizes
         i32, u32 = jnp.int32, jnp.uint32
         arrivals = Arrivals(
             jax.tree.map(lambda leaf: per_place(leaf.shape, leaf.dtype), self.example),
@@ -138,7 +145,7 @@ class Program:
         """A population in which nobody lives yet: members packed, one in each row."""
         zeros = {
             name: np.zeros((self.capacity, size), name)
-            for name, size in self._packing.sizes.items()
+            for name, size in self.packing.sizes.items()
         }
         return jax.device_put(zeros, self._shardings()[0])
 
@@ -169,7 +176,7 @@ class Program:
             some = list(members.items())[begin : begin + PLACED]
             index = np.full(PLACED, self.capacity, np.int32)  # out of range: dropped
             index[: len(some)] = [place for place, _ in some]
-            rows = [self._packing.pack(arrays) for _, arrays in some]
+            rows = [self.packing.pack(arrays) for _, arrays in some]
             rows += [rows[0]] * (PLACED - len(some))
             stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
             population = _place(population, index, stacked)
@@ -177,11 +184,11 @@ class Program:
 
     def members(self, population: Vectors) -> PyTree:
         """The arrays of one packed member, or of several along leading axes."""
-        return self._packing.unpack(population)
+        return self.packing.unpack(population)
 
     def progress(self, population: Vectors) -> tuple[np.ndarray, np.ndarray]:
         """Status and steps of whoever lives at each place; nothing else is copied."""
-        slots = self._packing.places
+        slots = self.packing.places
         status, step = (
             local(population[slot.dtype])[:, slot.begin]
             for slot in (slots.status, slots.step)
@@ -311,14 +318,20 @@ class Program:
             member = self._build(recipe, data, inputs, split, seed)
             return eqx.filter(member, eqx.is_array)
 
-        state = jax.lax.cond(fresh > 0, anew, lambda: state)
+        def begun() -> PyTree:
+            member = anew()
+            own, left = ((m.params, m.state, m.step) for m in (member, state))
+            new = jax.tree.map(lambda a, b: jnp.where(fresh == HEIR, b, a), own, left)
+            return eqx.tree_at(lambda m: (m.params, m.state, m.step), member, new)
+
+        state = jax.lax.cond(fresh > 0, begun, lambda: state)
         if self.width > 1:  # what chooses a branch must not differ by member
             state = jax.tree.map_with_path(
                 lambda path, a, new: new if is_structure(path) else a, state, anew()
             )
         recipe = for_vectors(recipe, self._params)
         state, curve = self._rounds(state, recipe, data, live, rounds, steps)
-        return self._packing.pack(state), curve
+        return self.packing.pack(state), curve
 
     def _rounds(
         self,
