@@ -1,5 +1,11 @@
-"""Spaces of network architectures: cells, their text forms, their graphs."""
+"""Neural architecture search: the cells that are searched, and what models see of them.
 
-from thalweg.architectures import nasbench201
+from thalweg.architectures import ModelSpec, nasbench101
+study = tw.Study(nasbench101.space())
+"""
 
-__all__ = ["nasbench201"]
+from thalweg.architectures import encodings, nasbench101, nasbench201
+from thalweg.architectures.cells import Cells
+from thalweg.architectures.model_spec import ModelSpec
+
+__all__ = ["Cells", "ModelSpec", "encodings", "nasbench101", "nasbench201"]
