@@ -12,6 +12,7 @@ from thalweg.proposers import (
     Grid,
     Hyperband,
     LatinHypercube,
+    LocalSearch,
     Random,
     Sobol,
     SuccessiveHalving,
@@ -28,6 +29,7 @@ from thalweg.testing.proposers import (
 CASES = {
     **{name: make() for name, make in PROPOSERS.items()},
     "lhs of 7": LatinHypercube(samples=7),
+    "steepest": LocalSearch(improvement="steepest", starts=1),
     "gp alone": GaussianProcess(initial=2),
     "halving, small": SuccessiveHalving(trials=9, min_budget=1 / 9),
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),

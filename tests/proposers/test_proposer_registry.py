@@ -19,6 +19,7 @@ SHARED = {
     "population",
     "sequence",
     "starting_from",
+    "variation",
 }
 
 

@@ -18,6 +18,7 @@ from thalweg.proposers.halton import Halton
 from thalweg.proposers.halving import AbstractHalving, Rung
 from thalweg.proposers.hyperband import Hyperband
 from thalweg.proposers.lhs import LatinHypercube
+from thalweg.proposers.local_search import LocalSearch
 from thalweg.proposers.pb2 import PB2
 from thalweg.proposers.pbt import PBT
 from thalweg.proposers.random import Random
@@ -34,6 +35,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "sobol": Sobol,
         "halton": Halton,
         "lhs": LatinHypercube,
+        "local_search": LocalSearch,
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
@@ -57,6 +59,7 @@ __all__ = [
     "Halton",
     "Hyperband",
     "LatinHypercube",
+    "LocalSearch",
     "Outcome",
     "Proposal",
     "Random",
