@@ -14,6 +14,7 @@ SHARED = {
     "base",
     "cohort",
     "distinct",
+    "generations",
     "halving",
     "lattice",
     "population",

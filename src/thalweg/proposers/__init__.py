@@ -12,6 +12,8 @@ from thalweg.proposers.base import (
     leaves,
     with_leaves,
 )
+from thalweg.proposers.generations import AbstractGenetic
+from thalweg.proposers.genetic import Genetic
 from thalweg.proposers.gp import GaussianProcess
 from thalweg.proposers.grid import Grid
 from thalweg.proposers.halton import Halton
@@ -19,9 +21,11 @@ from thalweg.proposers.halving import AbstractHalving, Rung
 from thalweg.proposers.hyperband import Hyperband
 from thalweg.proposers.lhs import LatinHypercube
 from thalweg.proposers.local_search import LocalSearch
+from thalweg.proposers.nsga2 import NSGA2
 from thalweg.proposers.pb2 import PB2
 from thalweg.proposers.pbt import PBT
 from thalweg.proposers.random import Random
+from thalweg.proposers.regularized_evolution import RegularizedEvolution
 from thalweg.proposers.sequence import AbstractSequence
 from thalweg.proposers.sobol import Sobol
 from thalweg.proposers.starting_from import StartingFrom, starting_from
@@ -36,6 +40,9 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "halton": Halton,
         "lhs": LatinHypercube,
         "local_search": LocalSearch,
+        "regularized_evolution": RegularizedEvolution,
+        "genetic": Genetic,
+        "nsga2": NSGA2,
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
@@ -47,14 +54,17 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
 
 __all__ = [
     "ASHA",
+    "NSGA2",
     "PB2",
     "PBT",
     "PROPOSERS",
+    "AbstractGenetic",
     "AbstractHalving",
     "AbstractProposer",
     "AbstractSequence",
     "Archive",
     "GaussianProcess",
+    "Genetic",
     "Grid",
     "Halton",
     "Hyperband",
@@ -63,6 +73,7 @@ __all__ = [
     "Outcome",
     "Proposal",
     "Random",
+    "RegularizedEvolution",
     "Rung",
     "Sobol",
     "StartingFrom",
