@@ -25,7 +25,8 @@ class AbstractTable(AbstractBenchmark):
     **index**: the position of each row's values in the lists of the space's dimensions,
     `[rows, d]`. **losses**: for each recorded fraction of a full training, `[rows]`,
     or `[rows, repeats]` with NaN where a repeat is missing. **seconds**: the training
-    times alike; each is for all of the training up to that fraction.
+    times alike; each is for all of the training up to that fraction. **log**: the loss
+    is the logarithm of (the mean of) what the table holds.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class AbstractTable(AbstractBenchmark):
         losses: Mapping[float, Any],
         *,
         seconds: Mapping[float, Any] | None = None,
+        log: bool = False,
     ):
         self.name = name
         self.space = space
@@ -47,7 +49,8 @@ class AbstractTable(AbstractBenchmark):
         self._place = _places(self._index, self._shape)
         self.noisy = any(v.shape[1] > 1 for v in self._losses.values())
         full = self._losses[self.fidelities[-1]]
-        self._means = {b: _mean(v) for b, v in self._losses.items()}
+        self._log = log
+        self._means = self._scaled(_mean(full))
         if self.fidelities[-1] != 1 or len(full) != len(self._index):
             raise InvalidInput(
                 "A table needs losses of full trainings (fraction 1.0), one per row, "
@@ -58,12 +61,12 @@ class AbstractTable(AbstractBenchmark):
     @property
     def minimum(self) -> float:
         """The lowest mean of a row's repeats after a full training."""
-        return float(np.nanmin(self._means[1.0]))
+        return float(np.nanmin(self._means))
 
     @property
     def best(self) -> Config:
         """The configuration of the lowest loss."""
-        return self.config(int(np.nanargmin(self._means[1.0])))
+        return self.config(int(np.nanargmin(self._means)))
 
     def __len__(self) -> int:
         return len(self._index)
@@ -100,11 +103,15 @@ class AbstractTable(AbstractBenchmark):
             losses[here] = _pick(self._losses[fidelity][place[here]], chosen)
             if fidelity in self._seconds:
                 seconds[here] = _pick(self._seconds[fidelity][place[here]], chosen)
+        losses = self._scaled(losses)
         return Measurement(losses[:, None], seconds, np.zeros((len(place), 0)))
 
     def population(self) -> Float64[np.ndarray, " n"]:
         """The mean losses after a full training, of all rows."""
-        return self._means[1.0]
+        return self._means
+
+    def _scaled(self, values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        return np.log(values) if self._log else values
 
 
 @final
