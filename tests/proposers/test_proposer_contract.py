@@ -5,6 +5,7 @@ import pytest
 
 from thalweg.proposers import (
     ASHA,
+    DEHB,
     PB2,
     PBT,
     PROPOSERS,
@@ -46,6 +47,7 @@ CASES = {
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),
     "halving of a grid": SuccessiveHalving(trials=4, sampler=Grid(resolution=3)),
     "hyperband, factor 2": Hyperband(min_budget=0.2, factor=2),
+    "dehb, factor 2": DEHB(min_budget=0.2, factor=2, sampler=Sobol()),
     "pbt, small": PBT(members=4, generations=3, sampler=Sobol()),
     "pb2, small": PB2(members=4, generations=3),
     "asha, factor 2": ASHA(min_budget=0.1, factor=2, sampler=Sobol()),

@@ -12,6 +12,8 @@ from thalweg.proposers.base import (
     leaves,
     with_leaves,
 )
+from thalweg.proposers.bohb import BOHB
+from thalweg.proposers.dehb import DEHB
 from thalweg.proposers.generations import AbstractGenetic
 from thalweg.proposers.genetic import Genetic
 from thalweg.proposers.gp import GaussianProcess
@@ -46,6 +48,8 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "gp": GaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
+        "dehb": DEHB,
+        "bohb": BOHB,
         "pb2": PB2,
         "pbt": PBT,
         "asha": ASHA,
@@ -54,6 +58,8 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
 
 __all__ = [
     "ASHA",
+    "BOHB",
+    "DEHB",
     "NSGA2",
     "PB2",
     "PBT",

@@ -4,6 +4,7 @@ A bracket trains many new trials briefly (its first rung), then resumes the best
 up to the next rung's budget, until the few of the last rung are trained in full.
 """
 
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -130,6 +131,16 @@ def geometric(size: int, lowest: int, factor: int | float) -> tuple[Rung, ...]:
         Rung(max(1, int(size * factor**-i + 1e-9)), float(factor) ** (i - lowest))
         for i in range(lowest + 1)
     )
+
+
+def hyperband_rungs(
+    bracket: int, min_budget: int | float, factor: int | float
+) -> tuple[Rung, ...]:
+    """A bracket of Hyperband's Algorithm 1, counted from 0: s = s_max, …, 0."""
+    s_max = depth(min_budget, factor)
+    s = s_max - bracket % (s_max + 1)
+    n = math.ceil((s_max + 1) / (s + 1) * factor**s - 1e-9)
+    return geometric(n, s, factor)
 
 
 def depth(min_budget: int | float, factor: int | float) -> int:
