@@ -69,9 +69,11 @@ def events(connection: sa.Connection, study: int, kind: str | None) -> list[Even
     ]
 
 
-def event_count(connection: sa.Connection, study: int) -> int:
-    count = sa.select(sa.func.count()).select_from(schema.event)
-    return connection.execute(count.where(schema.event.c.study == study)).scalar_one()
+def log(connection: sa.Connection, study: int, *, after: int) -> list[str]:
+    table = schema.log
+    query = _of(study, table, sa.select(table.c.record))
+    query = query.where(table.c.number >= after).order_by(table.c.number)
+    return list(connection.execute(query).scalars())
 
 
 def weights(

@@ -158,3 +158,13 @@ event = sa.Table(
     sa.Column("at", Real),
     sa.Column("data", Json, nullable=False),
 )
+
+# The log of an ask/tell study. Two processes can't both write the event of one number:
+# the key refuses the second, in any database.
+log = sa.Table(
+    "thalweg_log",
+    metadata,
+    _of_study(),
+    sa.Column("number", Whole, primary_key=True, autoincrement=False),
+    sa.Column("record", Words, nullable=False),  # JSON
+)

@@ -1,5 +1,6 @@
 """The store: a study's rows in a database, one transaction per round."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from thalweg.core.errors import InvalidInput, StoreError
 from thalweg.store import reading, schema, writing
@@ -19,6 +21,8 @@ from thalweg.store.rundir import RunDir
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BEGINNINGS = 8  # attempts to begin a study that several processes begin at once
 
 
 class Store:
@@ -126,9 +130,7 @@ class Store:
             engine = open_engine(url, write=True)
             if study is not None:
                 study = writing.named(study)
-                with engine.begin() as connection:
-                    if not reading.find_studies(connection, study.name):
-                        writing.insert_study(connection, study)
+                _begin(engine, study)
             return cls(engine, name=study.name if study else None, place=place)
 
     @classmethod
@@ -167,16 +169,30 @@ class Store:
         if self.rundir:
             self.rundir.delete_weights(unnamed)
 
-    def log(self, *events: EventRow, after: int | None = None) -> None:
-        """Record events that belong to no round: loading, the final refit …
-
-        With `after`: only if the study has that many events so far; a StoreError if
-        another process has added to them.
-        """
+    def log(self, *events: EventRow) -> None:
+        """Record events that belong to no round: loading, the final refit …"""
         with self._writing() as connection:
-            if after is not None:
-                self._require_events(connection, after)
             writing.insert_events(connection, self._id, events)
+
+    def append(self, record: str, *, after: int) -> bool:
+        """Write the line that follows the first `after` lines of the study's log.
+
+        False, with nothing written, if another process has written that one. Any number
+        of processes may append; a line that was written is never changed.
+        """
+        self._require_write()
+        with explained(self.place):
+            try:
+                with self._engine.begin() as connection:
+                    writing.insert_log(connection, self._id, after, record)
+            except IntegrityError:
+                return False
+        return True
+
+    def appended(self, *, after: int = 0) -> list[str]:
+        """The lines of the study's log, but the first `after`."""
+        with self._reading() as connection:
+            return reading.log(connection, self._id, after=after)
 
     def update(
         self, *, status: str | None = None, settings: Mapping[str, Any] | None = None
@@ -230,21 +246,15 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
+        self._require_write()
+        with explained(self.place), self._engine.begin() as connection:
+            yield connection
+
+    def _require_write(self) -> None:
         if not self._write:
             raise StoreError(
                 f"The study in {self.place} was opened to read. "
                 "Open it with `write=True`."
-            )
-        with explained(self.place), self._engine.begin() as connection:
-            yield connection
-
-    def _require_events(self, connection: sa.Connection, count: int) -> None:
-        writing.lock(connection, self._id)
-        found = reading.event_count(connection, self._id)
-        if found != count:
-            raise StoreError(
-                f"One process at a time continues a study, but that in {self.place} "
-                f"has {found} events where this one knew {count}. Open it again."
             )
 
     def _require_weights(self, trials: Iterable[TrialRow]) -> None:
@@ -256,6 +266,20 @@ class Store:
                     f"{row.number} names {row.weights!r}, which is not in {folder}. "
                     "Use `rundir.save_weights` first."
                 )
+
+
+def _begin(engine: sa.Engine, study: StudyRow) -> None:
+    """The study's own row and the tables, by whichever process is the first."""
+    for attempt in range(1, BEGINNINGS + 1):
+        try:
+            with engine.begin() as connection:
+                if not reading.find_studies(connection, study.name):
+                    writing.insert_study(connection, study)
+            return
+        except DatabaseError:  # another is at it
+            if attempt == BEGINNINGS:
+                raise
+            time.sleep(0.05 * attempt)
 
 
 def _only_study(

@@ -83,6 +83,11 @@ def insert_events(
     _insert(connection, schema.event, rows)
 
 
+def insert_log(connection: sa.Connection, study: int, number: int, record: str) -> None:
+    values = {"study": study, "number": number, "record": record}
+    connection.execute(sa.insert(schema.log), values)
+
+
 def _insert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> None:

@@ -1,79 +1,57 @@
 """The imperative shell around a proposer: for objectives of your own.
 
-Nothing here trains networks. A study is a log of two kinds of events, configurations
-asked for and outcomes told; its state follows from the log, so whatever keeps the log
-(`journal.py`) can continue the study exactly where it was.
+Nothing here trains networks. A study is a log of events (`ledger.py`), kept by a
+journal (`journal.py`); what is here turns calls into events. Several threads may use
+one study, and several processes studies of one database.
 """
 
-import inspect
 import math
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax.random as jr
 import numpy as np
 
-from thalweg.core.errors import InvalidInput, SearchError, StoreError
+from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Config
-from thalweg.proposers import PROPOSERS, AbstractProposer, Outcome, Proposal
+from thalweg.proposers import PROPOSERS, AbstractProposer
 from thalweg.spaces import Space
+from thalweg.study import answers, worker
+from thalweg.study.events import Told, asking, claiming, reporting, telling
+from thalweg.study.goals import Goals
 from thalweg.study.journal import Journal, as_journal
+from thalweg.study.ledger import Asked, Event, Ledger
+from thalweg.study.replica import Replica
+from thalweg.study.run import Run, progress_bar, takes
+from thalweg.study.stopping import AbstractStopping, as_rule
+from thalweg.study.trial import Suggestion, Trial
+from thalweg.study.work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Suggestion(dict[str, Any]):
-    """A configuration that was asked for: a dictionary that knows its trial.
-
-    `budget` is the fraction of a full training to reach, 1 except with multi-fidelity
-    proposers; `parent` is the trial whose weights are resumed, or -1.
-    """
-
-    def __init__(
-        self, config: Config, trial: int, *, parent: int = -1, budget: float = 1.0
-    ):
-        super().__init__(config)
-        self.trial = trial
-        self.parent = parent
-        self.budget = budget
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluation. A trial that is resumed has one for each budget."""
-
-    number: int
-    config: Config
-    loss: float
-    budget: float = 1.0
-    parent: int = -1
-    seconds: float = math.nan
-    status: str = "complete"  # or "diverged" (no finite loss), "failed" (an exception)
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class _Pending:
-    suggestion: Suggestion
-    x: np.ndarray
-
-
 class Study:
     """Ask a proposer for configurations, tell it their losses; smaller is better.
 
-        study = Study(space, proposer="gp", seed=0)
+        study = Study(space, seed=0)
         configs = study.ask(8)
         study.tell(configs, [f(config) for config in configs])
         study.best_config, study.best_loss
 
-    or `study.optimize(f, n_trials=100)`. To maximise, tell the negative. The same seed,
-    asks and losses give the same configurations.
+    or `study.optimize(f, n_trials=100)`. The same seed, asks and losses give the same
+    configurations.
 
-    **storage**: a database URL ("sqlite:///study.db", PostgreSQL), or a `Journal`. What
-    it holds already is gone through first, so that the study continues exactly where
-    it was. **name**: of the study in its database.
+    **objectives**: what an evaluation gives: a name, several, or a dict such as
+    `{"accuracy": "maximize", "seconds": "minimize"}`. **constraints**: names of further
+    values that must be at most 0. **storage**: a database URL ("sqlite:///study.db",
+    PostgreSQL), or a `Journal`. What it holds already is gone through first, so that
+    the study continues exactly where it was; several processes may work on one.
+    **name**: of the study in its database. **stopping**: a rule that ends trials early
+    by their reports. **warm_start**: earlier studies, or tables of them (a frame each):
+    their evaluations are told before the first ask.
     """
 
     def __init__(
@@ -81,46 +59,53 @@ class Study:
         space: Space,
         *,
         proposer: str | AbstractProposer[Any] = "gp",
+        objectives: str | Sequence[str] | Mapping[str, str] | None = None,
+        constraints: str | Sequence[str] = (),
         seed: int = 0,
         storage: str | Journal | None = None,
         name: str = "study",
+        stopping: str | AbstractStopping | None = None,
+        warm_start: Sequence[Any] = (),
     ):
-        import jax.random as jr
-
         if not isinstance(space, Space):
             raise InvalidInput(f"`space` must be a Space, but got {space!r}.")
         self.space = space
+        self.goals = Goals.of(objectives, constraints)
         self.proposer = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
         self.seed = seed
+        self.name = name
+        self.stopping = as_rule(stopping)
+        self._check_objectives()
         self._key = jr.key(seed)
-        self._state = self.proposer.init(space, key=jr.fold_in(self._key, 0))
-        self._asks = 0
-        self._next = 0  # trial number
-        self._pending: list[_Pending] = []
-        self._trials: list[Trial] = []
-        self._rows: dict[int, bytes] = {}  # of what was told, by trial
-        self._journal = as_journal(storage, name=name, seed=seed)
-        self._open()
+        self._worker = worker.new_worker()
+        self._stop = threading.Event()
+        journal = as_journal(storage, name=name, seed=seed)
+        self._replica = Replica(journal, self._fresh)
+        if self._replica.begin(self._head()) and warm_start:
+            self.tell(*answers.earlier(space, self.goals, warm_start))
+
+    @property
+    def ledger(self) -> Ledger:
+        """The state after all events that are known here; to be read only."""
+        return self._replica.ledger()
 
     @property
     def trials(self) -> list[Trial]:
         """What was told, in order."""
-        return list(self._trials)
+        return list(self.ledger.trials)
 
     @property
     def pending(self) -> list[Suggestion]:
-        """What was asked for and not told yet."""
-        return [item.suggestion for item in self._pending]
+        """What was asked for and not told yet, by whatever process."""
+        return [self._suggestion(asked) for asked in self.ledger.pending.values()]
 
     @property
     def best_trial(self) -> Trial:
-        """The lowest finite loss, among the evaluations of the largest budget."""
-        finite = [t for t in self._trials if math.isfinite(t.loss)]
-        if not finite:
-            raise SearchError(
-                "The best trial needs a finite loss, but none was told yet."
-            )
-        return min(finite, key=lambda t: (-t.budget, t.loss))
+        """The lowest loss told, among feasible evaluations of the largest budget.
+
+        Of a noisy function it is the luckiest, not the best: see `best`.
+        """
+        return answers.lowest(self.ledger)
 
     @property
     def best_config(self) -> Config:
@@ -129,277 +114,285 @@ class Study:
 
     @property
     def best_loss(self) -> float:
-        """The loss of `best_trial`."""
+        """The loss of `best_trial`; the negative of what is maximised."""
         return self.best_trial.loss
 
+    def best(self, by: str = "lowest") -> answers.Best:
+        """The configuration to use, and how it was chosen.
+
+        "lowest" takes the lowest loss told: right where the same configuration always
+        gives the same. "mean" takes the lowest mean of those evaluated most often (see
+        `reevaluate`); "model" what the proposer's model holds to be the best of what
+        was evaluated.
+        """
+        return answers.best(self.ledger, by)
+
+    def pareto(self) -> list[Trial]:
+        """The feasible evaluations that no other one beats in every objective."""
+        return answers.pareto(self.ledger)
+
+    def hypervolume(self, reference: Any) -> float:
+        """What `pareto()` dominates below `reference`, given like an evaluation."""
+        return answers.hypervolume(self.ledger, reference)
+
     def ask(self, n: int = 1) -> list[Suggestion]:
-        """Up to `n` configurations to evaluate next.
+        """Up to `n` configurations to evaluate next; what was enqueued comes first.
 
         Fewer, perhaps none, if the proposer first needs losses of what is `pending`,
         or if it is exhausted.
         """
-        import jax.random as jr
-
-        key = jr.fold_in(self._key, self._asks + 1)
-        proposal, _ = self.proposer.ask(self._state, n, key=key)
-        # a trial goes on exactly if its row is its parent's
-        new = np.array(
-            [
-                self._rows.get(int(parent)) != row.tobytes()
-                for parent, row in zip(proposal.parent, proposal.x, strict=True)
-            ],
-            bool,
-        )
-        trials = np.where(new, self._next + np.cumsum(new) - 1, proposal.parent)
-        event = {
-            "event": "ask",
-            "x": proposal.x.tolist(),
-            "trial": trials.tolist(),
-            "parent": proposal.parent.tolist(),
-            "budget": proposal.budget.tolist(),
-        }
-        self._log(event)
-        return self._asked(event)
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise InvalidInput(f"`ask` needs a positive number of rows, but got {n!r}.")
+        return self._ask(int(n), None)
 
     def tell(
         self,
         configs: Sequence[Config] | Config,
-        losses: Sequence[float] | float,
+        losses: Any,
         *,
         seconds: Sequence[float] | float | None = None,
     ) -> None:
         """Records losses: of all that was asked, some of it, in any order.
 
-        Configurations that were never asked for are welcome too: the proposer learns
-        from them. NaN or infinity marks a trial that diverged.
+        A loss is a number, a tuple with one for each objective, or a dict by name. Of
+        several configurations: a list of those, or a dict of lists. Configurations that
+        were never asked for are welcome too: the proposer learns from them. NaN or
+        infinity marks a trial that diverged, None one that a stopping rule ended.
         """
         if isinstance(configs, Mapping):
-            configs, losses = [configs], [losses]  # type: ignore[list-item]
+            configs, losses = [configs], [losses]
             seconds = None if seconds is None else [seconds]  # type: ignore[list-item]
-        losses = [_loss(v) for v in losses]  # type: ignore[union-attr]
-        times = [math.nan] * len(losses) if seconds is None else list(seconds)  # type: ignore[arg-type]
-        if not len(configs) == len(losses) == len(times):
-            raise InvalidInput(
-                f"`tell` needs one loss for each configuration, but got {len(configs)} "
-                f"configurations, {len(losses)} losses and {len(times)} times."
-            )
         # all checked before any is recorded
         plain = [self.space.validate(config) for config in configs]
-        for given, config, loss, spent in zip(
-            configs, plain, losses, times, strict=True
-        ):
-            self._record(given, config, loss, spent, "")
+        values = self._values(configs, losses)
+        times = [math.nan] * len(values) if seconds is None else list(seconds)  # type: ignore[arg-type]
+        if len(times) != len(values):
+            raise InvalidInput(
+                f"`tell` needs one time for each configuration, but got {len(values)} "
+                f"configurations and {len(times)} times."
+            )
+        parts = zip(configs, plain, values, times, strict=True)
+        self._record([Told(*part) for part in parts])
+
+    def enqueue(self, configs: Sequence[Config] | Config, losses: Any = None) -> None:
+        """Configurations to try next, before the proposer's; with losses: told at once.
+
+        Of a proposer of rungs they are trained in full beside its rungs; to have them
+        compete on the first rung use `proposers.starting_from`.
+        """
+        configs = [configs] if isinstance(configs, Mapping) else list(configs)
+        plain = [self.space.validate(config) for config in configs]
+        if losses is not None:
+            self.tell(plain, losses)
+        elif plain:
+            event = {"event": "enqueue", "configs": plain}
+            self._replica.commit(lambda ledger: event, current=False)
+
+    def reevaluate(self, k: int = 5, repeats: int = 1) -> None:
+        """Enqueues the `k` best configurations `repeats` times again: against noise.
+
+        The next `ask` or `optimize` gives them, and `best("mean")` uses them.
+        """
+        best = answers.leading(self.ledger, k)
+        self.enqueue([config for _ in range(repeats) for config in best])
+
+    def requeue(self, *, silent_for: float = 0.0) -> list[Suggestion]:
+        """Takes over what others were given, and not heard of for `silent_for` seconds.
+
+        For workers on machines that are gone: `optimize` by itself takes over what was
+        given to processes of this machine that have ended. What such a worker should
+        tell after all is dropped.
+        """
+        since, me = time.time() - silent_for, self._worker
+        return self._claim(lambda asked: asked.worker != me and not asked.at > since)
 
     def optimize(
         self,
-        f: Callable[..., float],
+        f: Callable[..., Any],
         *,
-        n_trials: int = 100,
+        n_trials: int | None = None,
+        total_trials: int | None = None,
         time_limit: float | None = None,
+        n_jobs: int = 1,
         batch_size: int = 1,
+        batched: bool = False,
         catch: type[Exception] | tuple[type[Exception], ...] = (),
+        callbacks: Sequence[Callable[["Study", Trial], Any]] = (),
+        executor: Any = None,
+        progress: bool = False,
     ) -> "Study":
-        """Evaluates `f(config)` `n_trials` times, or until `time_limit` seconds passed.
+        """Evaluates `f(config)` until one of the limits.
 
-        What is `pending` is evaluated first. Where the proposer asks for partial
-        trainings (Hyperband), `f` needs a keyword `budget`, the fraction of a full
-        training, and each of those counts as one of `n_trials`. An exception among
-        `catch` marks the trial as failed; any other leaves the study, its
-        configuration staying pending, with nothing lost.
+        **n_trials** counts evaluations of this call (100 if there is no limit at all),
+        **total_trials** those of the whole study, other processes' included;
+        **time_limit** is in seconds: no evaluation begins after it. **n_jobs** threads
+        (-1: one per core) each get the next suggestion as soon as they are free; with
+        one, the same seed gives the same trials. **executor**: any other pool with
+        `submit`, a `ProcessPoolExecutor` for example. **batched**: `f` takes a list of
+        up to `batch_size` configurations, and gives a loss for each. An exception among
+        `catch` marks the trial as failed; any other, Ctrl-C too, leaves the study with
+        nothing lost, its configuration staying pending. What is pending is evaluated
+        first, unless another process is at it. **callbacks** are called with the study
+        and each trial told; `stop()` ends it.
         """
-        takes_budget = _takes(f, "budget")
-        if self.proposer.multi_fidelity and not takes_budget:
+        if self.proposer.multi_fidelity and not (batched or takes(f, "budget")):
             raise InvalidInput(
                 f"{type(self.proposer).__name__} asks for partial trainings, so `f` "
                 "must take a keyword argument `budget`, but it has none. Write "
                 "`def f(config, budget): ...`, or use another proposer."
             )
-        end = math.inf if time_limit is None else time.monotonic() + time_limit
-        done = 0
-        while done < n_trials and time.monotonic() < end:
-            batch = self.pending or self.ask(min(batch_size, n_trials - done))
-            if not batch:
-                break
-            for suggestion in batch[: n_trials - done]:
-                if time.monotonic() >= end:
-                    break
-                more = {"budget": suggestion.budget} if takes_budget else {}
-                start, error = time.perf_counter(), ""
-                try:
-                    loss = _loss(f(dict(suggestion), **more))
-                except catch as caught:
-                    loss, error = math.nan, f"{type(caught).__name__}: {caught}"
-                spent = time.perf_counter() - start
-                self._record(suggestion, dict(suggestion), loss, spent, error)
-                done += 1
+        most = math.inf if n_trials is None else n_trials
+        if n_trials is None and total_trials is None and time_limit is None:
+            most = 100
+        more = math.inf if total_trials is None else total_trials - len(self.trials)
+        self._stop.clear()
+        worker.begin(self._worker)
+        try:
+            with progress_bar(min(most, more), shown=progress) as shown:
+
+                def watch(trial: Trial) -> None:
+                    shown(answers.summary(self.ledger) if progress else "")
+                    for callback in callbacks:
+                        callback(self, trial)
+
+                Run(
+                    Work(self, total=total_trials, catch=catch),
+                    f,
+                    n_trials=most,
+                    end=math.inf
+                    if time_limit is None
+                    else time.monotonic() + time_limit,
+                    n_jobs=n_jobs,
+                    batch_size=batch_size,
+                    batched=batched,
+                    catch=catch,
+                    executor=executor,
+                    watch=watch,
+                )()
+        finally:
+            worker.end(self._worker)
         return self
+
+    def stop(self) -> None:
+        """Ends `optimize`, from a callback or another thread: nothing new begins."""
+        self._stop.set()
+
+    def refresh(self) -> None:
+        """Reads what other processes have added. `ask` does it by itself."""
+        self._replica.refresh()
 
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per evaluation; a parameter `p` is in column `config_p`."""
-        import pandas as pd
+        return answers.frame(self.ledger)
 
-        names = list(self.space.parameters)
-        rows = [
-            {
-                "number": t.number,
-                "loss": t.loss,
-                "budget": t.budget,
-                "parent": t.parent,
-                "seconds": t.seconds,
-                "status": t.status,
-                "error": t.error,
-                **{f"config_{name}": t.config.get(name) for name in names},
-            }
-            for t in self._trials
-        ]
-        columns = ["number", "loss", "budget", "parent", "seconds", "status", "error"]
-        return pd.DataFrame(rows, columns=columns + [f"config_{n}" for n in names])
+    def reports(self, trial: int) -> "pd.DataFrame":
+        """What a trial reported: a row per step, a column per value."""
+        return answers.curve(self.ledger, trial)
 
-    def _record(
-        self, given: Config, config: Config, loss: float, spent: float, error: str
-    ) -> None:
-        found = self._find(given, config)
-        if found is None:
-            x = self.space.encode([config])[0]
-            number, parent, budget = self._next, -1, 1.0
-        else:
-            asked, x = found.suggestion, found.x
-            number, parent, budget = asked.trial, asked.parent, asked.budget
-        status = "complete" if math.isfinite(loss) else "diverged"
-        event = {
-            "event": "tell",
-            "x": x.tolist(),
-            "trial": number,
-            "parent": parent,
-            "budget": budget,
-            "config": config,
-            "loss": loss if math.isfinite(loss) else None,
-            "seconds": spent if math.isfinite(spent) else None,
-            "status": "failed" if error else status,
-            "error": error,
-        }
-        self._log(event)
-        self._told(event)
-
-    def _find(self, given: Config, config: Config) -> _Pending | None:
-        """Which pending suggestion this is: by its trial, else by its values."""
-        if isinstance(given, Suggestion):
-            for item in self._pending:
-                asked = item.suggestion
-                if (asked.trial, asked.budget) == (given.trial, given.budget):
-                    return item if asked == config else None
-        for item in self._pending:
-            if item.suggestion == config:
-                return item
-        return None
-
-    def _asked(self, event: dict[str, Any]) -> list[Suggestion]:
-        """What an ask changes, when it happens or when the log is read again."""
-        count = len(event["trial"])
-        x = np.reshape(np.array(event["x"], np.float64), (count, self.space.dim))
-        parent = np.array(event["parent"], np.int64)
-        budget = np.array(event["budget"], np.float64)
-        self._state = self.proposer.expect(self._state, Proposal(x, parent, budget))
-        self._asks += 1
-        suggestions = []
-        for row, config in enumerate(self.space.decode(x)):
-            number = int(event["trial"][row])
-            made = Suggestion(
-                config, number, parent=int(parent[row]), budget=float(budget[row])
-            )
-            self._pending.append(_Pending(made, x[row]))
-            self._next = max(self._next, number + 1)
-            suggestions.append(made)
-        return suggestions
-
-    def _told(self, event: dict[str, Any]) -> None:
-        """What an outcome changes, when it happens or when the log is read again."""
-        loss = math.nan if event["loss"] is None else event["loss"]
-        seconds = math.nan if event["seconds"] is None else event["seconds"]
-        number, parent, budget = event["trial"], event["parent"], event["budget"]
-        x = np.array(event["x"], np.float64)
-        outcome = Outcome(
-            np.reshape(x, (1, self.space.dim)),
-            np.array([number]),
-            np.array([parent]),
-            np.array([budget]),
-            np.array([loss]),
-            np.array([seconds]),
-        )
-        self._state = self.proposer.tell(self._state, outcome)
-        for place, item in enumerate(self._pending):
-            asked = item.suggestion
-            if (asked.trial, asked.budget) == (number, budget):
-                del self._pending[place]
-                break
-        self._next = max(self._next, number + 1)
-        self._rows[number] = x.tobytes()
-        config = self.space.validate(event["config"])
-        self._trials.append(
-            Trial(
-                number,
-                config,
-                loss,
-                budget=budget,
-                parent=parent,
-                seconds=seconds,
-                status=event["status"],
-                error=event["error"],
-            )
+    def report(self, suggestion: Suggestion, values: Any, step: float) -> None:
+        """What `suggestion.report(values, step)` does."""
+        if not isinstance(values, Mapping):
+            values = self.goals.read(values)
+        self._replica.commit(
+            lambda ledger: reporting(ledger, suggestion, values, step),
+            current=False,
         )
 
-    def _open(self) -> None:
-        """Begins the journal, or goes through what it holds."""
-        head = {
+    def should_stop(self, suggestion: Suggestion) -> bool:
+        """What `suggestion.should_stop()` does."""
+        if self.stopping is None:
+            return False
+        reports = self.ledger.reports
+        return self.stopping.should_stop(reports, suggestion.trial)
+
+    def _ask(self, n: int, most: int | None) -> list[Suggestion]:
+        """Up to `n`, and no more than leave the study with `most` evaluations."""
+
+        def event(ledger: Ledger) -> Event | None:
+            count = n
+            if most is not None:
+                count = min(n, most - len(ledger.trials) - len(ledger.pending))
+            if count <= 0:
+                return None
+            key = jr.fold_in(self._key, ledger.asks + 1)
+            return asking(ledger, count, key=key, worker=self._worker)
+
+        found = self._replica.commit(event, current=True) or ()
+        return [self._suggestion(asked) for asked in found]
+
+    def _claim(self, wanted: Callable[[Asked], bool]) -> list[Suggestion]:
+        """Takes over the pending ones that are `wanted`."""
+        found = self._replica.commit(
+            lambda ledger: claiming(ledger, wanted, worker=self._worker), current=True
+        )
+        return [self._suggestion(asked) for asked in found or ()]
+
+    def _record(self, told: list[Told], *, drop: bool = False) -> list[Trial]:
+        """Records them in one event; those told before are errors, or dropped."""
+        event = lambda ledger: telling(ledger, told, drop=drop)  # noqa: E731
+        return self._replica.commit(event, current=False) or []
+
+    def _values(self, configs: Sequence[Config], losses: Any) -> list[dict[str, float]]:
+        """What was told of each configuration, by name; also from a dict of lists."""
+        told = losses
+        if isinstance(losses, Mapping):
+            columns = [list(column) for column in losses.values()]
+            same = len({len(column) for column in columns}) == 1
+            rows = zip(*columns, strict=True) if same else ()
+            told = [dict(zip(losses, row, strict=True)) for row in rows]
+        if not isinstance(told, Iterable) or len(told := list(told)) != len(configs):
+            raise InvalidInput(
+                f"`tell` needs one loss for each configuration, but got {len(configs)} "
+                f"configurations and {losses!r}."
+            )
+        pairs = zip(configs, told, strict=True)
+        return [self._value(config, one) for config, one in pairs]
+
+    def _value(self, config: Config, told: Any) -> dict[str, float]:
+        """What was told of a configuration, or its last report if it was stopped."""
+        stopped = isinstance(config, Suggestion) and config.stopped
+        if told is None and stopped:
+            values = self.ledger.reports.curve(config.trial).values  # type: ignore[union-attr]
+            return self.goals.read(values[-1])
+        return self.goals.read(told)
+
+    def _suggestion(self, asked: Asked) -> Suggestion:
+        return Suggestion(
+            asked.config,
+            asked.trial,
+            parent=asked.parent,
+            budget=asked.budget,
+            desk=self,
+        )
+
+    def _fresh(self) -> Ledger:
+        key = jr.fold_in(self._key, 0)
+        return Ledger(self.space, self.proposer, self.goals, key=key)
+
+    def _head(self) -> Event:
+        """The first event of the log, which must be the same to continue it."""
+        return {
             "event": "study",
             "space": self.space.to_dict(),
             "proposer": repr(self.proposer),
             "seed": self.seed,
+            "objectives": dict(self.goals.objectives),
+            "constraints": list(self.goals.constraints),
         }
-        events = [] if self._journal is None else list(self._journal.records())
-        if not events:
-            self._log(head)
-            return
-        for name in ("space", "proposer", "seed"):
-            if events[0].get(name) != head[name]:
-                raise StoreError(
-                    f"The storage holds a study with another {name}: "
-                    f"{events[0].get(name)!r}, but got {head[name]!r}. Use the same, "
-                    "or a new storage."
-                )
-        for event in events[1:]:
-            if event["event"] == "ask":
-                self._asked(event)
-            elif event["event"] == "tell":
-                self._told(event)
 
-    def _log(self, event: dict[str, Any]) -> None:
-        if self._journal is not None:
-            self._journal.append(event)
+    def _check_objectives(self) -> None:
+        most = self.proposer.objectives
+        if most is not None and len(self.goals.objectives) > most:
+            raise InvalidInput(
+                f"{type(self.proposer).__name__} takes {most} objective, but got "
+                f"{len(self.goals.objectives)}: {', '.join(self.goals.objectives)}. "
+                "Take another proposer, or make one number of them."
+            )
 
     def __repr__(self) -> str:
+        ledger = self.ledger
         name = type(self.proposer).__name__
         return (
-            f"<Study: {len(self._trials)} evaluations by {name} over {self.space.dim} "
-            f"dimensions, {len(self._pending)} pending>"
+            f"<Study: {len(ledger.trials)} evaluations by {name} over {self.space.dim} "
+            f"dimensions, {len(ledger.pending)} pending; {answers.summary(ledger)}>"
         )
-
-
-def _loss(value: Any) -> float:
-    """`value` as a float; NaN is allowed, text and arrays are not."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InvalidInput(
-            f"A loss must be a number, but got {value!r}. For a trial that failed, "
-            "tell NaN."
-        ) from None
-
-
-def _takes(f: Callable[..., Any], name: str) -> bool:
-    """Whether `f` has a keyword argument `name`."""
-    try:
-        parameters = inspect.signature(f).parameters
-    except (TypeError, ValueError):
-        return False
-    return name in parameters
