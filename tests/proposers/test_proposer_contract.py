@@ -43,6 +43,8 @@ CASES = {
         generational=True,
     ),
     "gp alone": GaussianProcess(initial=2),
+    "gp by thompson": GaussianProcess(initial=4, acquisition="thompson"),
+    "gp by ucb": GaussianProcess(initial=4, acquisition="ucb", per_second=True),
     "halving, small": SuccessiveHalving(trials=9, min_budget=1 / 9),
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),
     "halving of a grid": SuccessiveHalving(trials=4, sampler=Grid(resolution=3)),

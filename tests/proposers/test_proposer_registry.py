@@ -17,6 +17,7 @@ SHARED = {
     "generations",
     "halving",
     "lattice",
+    "modelling",
     "population",
     "sequence",
     "starting_from",

@@ -6,9 +6,16 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from thalweg.spaces import Choice, Float, Int, Ordinal, Space
-from thalweg.surrogates import Data, Embedding, Posterior, fit
-from thalweg.surrogates.gp import _log_prior, negative_log_posterior
-from thalweg.surrogates.maximize import Improvement
+from thalweg.surrogates import (
+    Data,
+    Embedding,
+    Improvement,
+    Landscape,
+    Merit,
+    Posterior,
+    fit,
+)
+from thalweg.surrogates.likelihood import _log_prior, negative_log_posterior
 from thalweg.testing.problems import RECIPE
 
 PLAIN = Space({f"x{i}": Float(0, 1) for i in range(3)})
@@ -107,7 +114,8 @@ def test_believing_equals_conditioning_on_the_predicted_mean():
 @pytest.mark.parametrize("space", [PLAIN, MIXED])
 def test_gradient_of_the_acquisition(space):
     made, embedding, _ = data(space)
-    climb = Improvement(space, embedding, Posterior(theta(space.dim), made), -0.5)
+    model = Posterior(theta(space.dim), made)
+    climb = Landscape(space, embedding, (model,), Merit(Improvement(-0.5)))
     u = space.canonical(np.random.default_rng(5).random((12, space.dim)))
     u = np.clip(u, 0.01, 0.99)
     value, gradient = climb.slopes(u)

@@ -3,8 +3,16 @@
 import numpy as np
 
 from thalweg.spaces import Choice, Float, Int, Ordinal, Space, row_keys
-from thalweg.surrogates import Data, Embedding, Posterior, best_batch
-from thalweg.surrogates.maximize import POOL, Improvement
+from thalweg.surrogates import (
+    Data,
+    Embedding,
+    Improvement,
+    Landscape,
+    Merit,
+    Posterior,
+    best_batch,
+)
+from thalweg.surrogates.maximize import POOL
 from thalweg.surrogates.threads import one_thread
 
 SPACE = Space(
@@ -32,13 +40,16 @@ def posterior(space, n=20, seed=0):
 def batch(space, n, **change):
     model, embedding, u, y = posterior(space)
     given = {
-        "best": float(y.min()),
         "anchors": u[np.argsort(y)[:4]],
         "seen": set(row_keys(u)),
         "rng": np.random.default_rng(1),
         **change,
     }
-    return best_batch(space, embedding, model, n, **given)
+    return best_batch(landscape(space, embedding, model, y), n, **given)
+
+
+def landscape(space, embedding, model, y):
+    return Landscape(space, embedding, (model,), Merit(Improvement(float(y.min()))))
 
 
 def test_rows_are_new_distinct_and_canonical():
@@ -50,7 +61,7 @@ def test_rows_are_new_distinct_and_canonical():
 
 def test_the_first_row_beats_any_of_a_dense_sample():
     model, embedding, _, y = posterior(SPACE)
-    climb = Improvement(SPACE, embedding, model, float(y.min()))
+    climb = landscape(SPACE, embedding, model, y)
     dense = SPACE.canonical(np.random.default_rng(9).random((20 * POOL, SPACE.dim)))
     x = batch(SPACE, 1)
     assert climb(x)[0] >= climb(dense).max()

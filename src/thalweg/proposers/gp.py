@@ -1,11 +1,14 @@
-"""Bayesian optimization: a Gaussian process and its log expected improvement.
+"""Bayesian optimization: Gaussian processes and the log expected improvement.
 
 Jones et al. 1998, https://doi.org/10.1023/A:1008306431147
 Ament et al. 2023 (the logarithm), https://arxiv.org/abs/2310.20708
-Batches by believing the predicted means (`surrogates.gp.Posterior`).
+Batches by believing the predicted means (`surrogates.gp.Posterior`), large ones
+completed by Thompson sampling; several objectives, constraints and costs as in
+`surrogates.merit`. A user's prior multiplies the improvement by a power that falls with
+the number of trials: Hvarfner et al. 2022 (piBO), https://arxiv.org/abs/2204.11051
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -19,25 +22,31 @@ from thalweg.proposers.distinct import draw
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, row_keys
 
-FITTED = 200  # observations that settle the hyper-parameters, at most
-ANCHORS = 8  # best configurations whose surroundings are searched
+ACQUISITIONS = ("log_ei", "thompson", "ucb")
+BELIEVED = 32  # rows of a batch that are found one after the other
+FAITH = 10.0  # piBO's beta: after so many trials the prior counts as once
 
 
 class GaussianProcess(AbstractProposer[Archive]):
     """The best use of few, expensive trials (10 to 1,000) of up to about 50 dimensions.
 
-    Begins with `initial` points of a Sobol sequence (default: the number of dimensions
-    and one, at least 5). Beyond `max_observations` the model is fitted to a third that
-    is best, a third that is latest and a random rest: the seconds an `ask` takes grow
-    up to there, and then no more. If trials have budgets, the model is of the largest
-    budget that `initial` finite losses are known of.
+    Begins with `initial` points of a Sobol sequence, or of the users' priors (default:
+    the number of dimensions and one, at least 5). Several objectives are modelled one
+    by one, and their front's hypervolume grows. Constraints are modelled, and a
+    configuration counts by its probability of keeping them. Beyond `max_observations`
+    the models see a third that is best, a third that is latest and a random rest: the
+    time an `ask` takes grows up to there, and then no more. If trials have budgets, the
+    model is of the largest budget that `initial` finite losses are known of.
     """
 
     initial: int | None = None
-    max_observations: int = 1000
+    acquisition: Literal["log_ei", "thompson", "ucb"] = "log_ei"
+    per_second: bool = False  # expected improvement per second (`Outcome.cost`)
+    max_observations: int = 300
 
     rank_based: ClassVar[bool] = False
     multi_fidelity: ClassVar[bool] = False
+    objectives: ClassVar[int | None] = None
 
     def __check_init__(self) -> None:
         if self.max_observations < 10:
@@ -47,28 +56,28 @@ class GaussianProcess(AbstractProposer[Archive]):
             )
         if self.initial is not None and self.initial < 1:
             raise InvalidInput(f"`initial` must be at least 1, but got {self.initial}.")
+        if self.acquisition not in ACQUISITIONS:
+            raise InvalidInput(
+                f"`acquisition` must be one of {', '.join(map(repr, ACQUISITIONS))}, "
+                f"but got {self.acquisition!r}."
+            )
 
     def init(self, space: Space, *, key: Key) -> Archive:
         """Nothing told."""
         return Archive.empty(space, key=key)
 
     def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
-        """Sobol points at first, then where improvement is expected."""
+        """Spread or believed-in points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
-        known, seen = state.known, state.seen()
-        modelled = self._level(state)
-        count = n
-        if modelled.sum() >= 2:
-            count = min(n, max(0, self._initial(space) - len(known)))
-        sample = sequence(space.dim, int(state.seed), len(known))
-        x = draw(space, count, seen, sample, rng) if count else known[:0]
-        if len(x) < n and modelled.sum() >= 2:
-            pending = np.concatenate([state.pending, x])
+        seen, known = state.seen(), len(state) + len(state.pending)
+        marks = self._level(state)
+        ready = marks.sum() >= 2
+        count = min(n, max(0, self._initial(space) - known)) if ready else n
+        x = self._first(state, count, seen, known, rng)
+        if len(x) < n and ready:
             seen.update(row_keys(x))
-            from thalweg.surrogates import one_thread
-
-            with one_thread():
-                best = self._improve(state, modelled, pending, seen, n - len(x), rng)
+            pending = np.concatenate([state.pending, x])
+            best = self._improve(state, marks, pending, seen, n - len(x), rng)
             x = np.concatenate([x, best])
         if len(x) < n:  # a finite space that is nearly exhausted
             seen.update(row_keys(x))
@@ -86,12 +95,48 @@ class GaussianProcess(AbstractProposer[Archive]):
         """Observations to be modelled by the next `propose`."""
         return state.tell(outcome)
 
+    def recommend(self, state: Archive) -> int | None:
+        """The place of the told row whose loss the model takes to be the lowest.
+
+        Under noise the lowest loss that was seen is often luck; the mean of a model
+        that knows the neighbours is not. None before two finite losses are known.
+        """
+        marks = self._level(state)
+        if marks.sum() < 2:
+            return None
+        from thalweg.proposers.modelling import build
+        from thalweg.surrogates import one_thread
+
+        rng = np.random.default_rng(int(state.seed))
+        with one_thread():
+            models = build(
+                state, marks, state.x[:0], most=self.max_observations, rng=rng
+            )
+        return int(models.places[models.best()[0]])
+
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial
 
+    def _first(
+        self,
+        state: Archive,
+        count: int,
+        seen: set[bytes],
+        known: int,
+        rng: np.random.Generator,
+    ) -> Float64[np.ndarray, "n d"]:
+        space = state.space
+        if not count:
+            return np.zeros((0, space.dim))
+        if space.has_prior:
+            return draw(space, count, seen, lambda m: space.sample_prior(m, rng), rng)
+        return draw(
+            space, count, seen, sequence(space.dim, int(state.seed), known), rng
+        )
+
     def _level(self, state: Archive) -> np.ndarray:
         """Marks the observations of the budget that is modelled."""
-        finite = np.isfinite(state.loss)
+        finite = np.isfinite(state.losses.sum(1))
         counts = {b: finite[state.budget == b].sum() for b in np.unique(state.budget)}
         if not counts:
             return finite
@@ -103,49 +148,35 @@ class GaussianProcess(AbstractProposer[Archive]):
     def _improve(
         self,
         state: Archive,
-        modelled: np.ndarray,
+        marks: np.ndarray,
         pending: Float64[np.ndarray, "m d"],
         seen: set[bytes],
         n: int,
         rng: np.random.Generator,
     ) -> Float64[np.ndarray, "n d"]:
-        from thalweg.surrogates import Data, Embedding, Posterior, best_batch, fit, warp
+        from thalweg.proposers.modelling import build
+        from thalweg.surrogates import best_batch, one_thread, thompson_batch
 
-        space, embedding = state.space, Embedding(state.space)
-        x, y = state.x[modelled], warp(state.loss[modelled])
-        rows = _subset(y, self.max_observations, rng)
-        x, y = x[rows], y[rows]
-        data = Data(embedding.features(x), embedding.group, y, space.dim)
-        few = _subset(y, FITTED, rng)
-        small = Data(data.features[few], embedding.group, y[few], space.dim)
-        theta = fit(small)
-        posterior = Posterior(theta, data, embedding.features(pending))
-        mean, _ = posterior.predict(
-            np.concatenate([data.features, embedding.features(pending)])
-        )
-        _, distinct = np.unique(x, axis=0, return_index=True)
-        order = distinct[np.argsort(mean[distinct], kind="stable")]
-        return best_batch(
-            space,
-            embedding,
-            posterior,
-            n,
-            best=float(mean.min()),
-            anchors=x[order[:ANCHORS]],
-            seen=seen,
-            rng=rng,
-        )
-
-
-def _subset(y: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A third best, a third latest, the rest random; in order, all if few enough."""
-    n = len(y)
-    if n <= size:
-        return np.arange(n)
-    keep = np.zeros(n, bool)
-    keep[np.argsort(y, kind="stable")[: size // 3]] = True
-    latest = np.flatnonzero(~keep)[-(size // 3) :]
-    keep[latest] = True
-    rest = np.flatnonzero(~keep)
-    keep[rng.choice(rest, size - keep.sum(), replace=False)] = True
-    return np.flatnonzero(keep)
+        faith = FAITH / len(state) if state.space.has_prior else 0.0
+        with one_thread():
+            models = build(
+                state,
+                marks,
+                pending,
+                most=self.max_observations,
+                by_cost=self.per_second,
+                rng=rng,
+            )
+            land = models.landscape(self.acquisition, faith=faith)
+            near = models.anchors()
+            one_by_one = 0 if self.acquisition == "thompson" else min(n, BELIEVED)
+            x = state.x[:0]
+            if one_by_one:
+                x = best_batch(land, one_by_one, anchors=near, seen=seen, rng=rng)
+            if len(x) == one_by_one < n:
+                seen = seen | set(row_keys(x))
+                more = thompson_batch(
+                    land, n - len(x), anchors=near, seen=seen, rng=rng
+                )
+                x = np.concatenate([x, more])
+        return x

@@ -33,3 +33,17 @@ def warp(loss: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     y[worse] = spread * ndtri(0.5 + 0.5 * rank / (worse.sum() + 1))
     y = y - y.mean()
     return y / (y.std() or 1.0)
+
+
+def bilog(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Constraints as a process wants them: zero stays zero, large values don't matter.
+
+    The sign times log(1 + |c|) (Eriksson & Poloczek 2021, section 3.1), over its root
+    mean square. What is not finite counts as the worst finite value, or as a violation.
+    """
+    finite = np.isfinite(values)
+    worst = max(values[finite].max(initial=0.0), 0.0) or 1.0
+    known = np.where(finite, values, worst)
+    known = known / (np.median(np.abs(known)) or np.abs(known).max() or 1.0)
+    y = np.sign(known) * np.log1p(np.abs(known))
+    return y / (np.sqrt(np.mean(y * y)) or 1.0)
