@@ -18,6 +18,7 @@ SHARED = {
     "halving",
     "lattice",
     "modelling",
+    "modelled",
     "population",
     "sequence",
     "starting_from",

@@ -13,6 +13,7 @@ from thalweg.proposers.base import (
     with_leaves,
 )
 from thalweg.proposers.bohb import BOHB
+from thalweg.proposers.choice_gp import ChoiceGaussianProcess
 from thalweg.proposers.dehb import DEHB
 from thalweg.proposers.generations import AbstractGenetic
 from thalweg.proposers.genetic import Genetic
@@ -46,6 +47,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "genetic": Genetic,
         "nsga2": NSGA2,
         "gp": GaussianProcess,
+        "choice_gp": ChoiceGaussianProcess,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
         "dehb": DEHB,
@@ -69,6 +71,7 @@ __all__ = [
     "AbstractProposer",
     "AbstractSequence",
     "Archive",
+    "ChoiceGaussianProcess",
     "GaussianProcess",
     "Genetic",
     "Grid",

@@ -2,26 +2,32 @@
 
 from thalweg.surrogates.acquisition import log_expected_improvement
 from thalweg.surrogates.embedding import Embedding
-from thalweg.surrogates.gp import Posterior
+from thalweg.surrogates.gp import Data, Posterior, fit
 from thalweg.surrogates.likelihood import Data, fit, fit_once
 from thalweg.surrogates.maximize import Landscape, best_batch
 from thalweg.surrogates.merit import Bound, Hypervolume, Improvement, Merit
 from thalweg.surrogates.pareto import chebyshev, hypervolume, nondominated, order
 from thalweg.surrogates.paths import Paths
+from thalweg.surrogates.sums import Field, SumOfKernels
 from thalweg.surrogates.thompson import thompson_batch
 from thalweg.surrogates.threads import one_thread
+from thalweg.surrogates.views import View, Views
 from thalweg.surrogates.warping import bilog, warp
 
 __all__ = [
     "Bound",
     "Data",
     "Embedding",
+    "Field",
     "Hypervolume",
     "Improvement",
     "Landscape",
     "Merit",
     "Paths",
     "Posterior",
+    "SumOfKernels",
+    "View",
+    "Views",
     "best_batch",
     "bilog",
     "chebyshev",

@@ -1,0 +1,223 @@
+"""Bayesian optimization over spaces of choices, such as the cells of an architecture.
+
+Expected improvement under a Gaussian process: Jones et al. 1998,
+https://doi.org/10.1023/A:1008306431147; its logarithm: Ament et al. 2023,
+https://arxiv.org/abs/2310.20708
+The kernel is a sum of one on the values in their places, with a weight for each
+dimension and for each value, one on how often each value occurs, and one on the
+features of an encoding if there is one. With Weisfeiler-Lehman features of the cell's
+graph that is NAS-BOWL (Ru et al. 2021, https://arxiv.org/abs/2006.07556).
+Departs from the latter: Matérn kernels of weighted features instead of dot products,
+and batches by believing the predicted means.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Float64
+
+from thalweg.core.errors import InvalidInput
+from thalweg.core.rng import generator
+from thalweg.core.typing import Key
+from thalweg.proposers.archive import Archive
+from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
+from thalweg.proposers.distinct import draw
+from thalweg.proposers.modelled import at_level, scalar_loss, spread_subset
+from thalweg.proposers.sobol import sequence
+from thalweg.proposers.variation import mutated
+from thalweg.spaces import Space, first_unseen, row_keys
+
+if TYPE_CHECKING:
+    from thalweg.surrogates import Field
+
+FITTED = 120  # observations that settle the kernel's parameters, at most
+UNIFORM = 1200  # rows of the pool drawn from the whole space
+ANCHORS = 6  # best configurations, around which the pool is dense
+NEARBY = 150  # rows around each
+ROUNDS = 2  # in which the pool's best rows are changed in one place
+KEPT = 200  # rows of the pool that the next round keeps, at least
+CLIMBERS = 8  # rows that are changed, each
+CHANGES = 30  # times
+
+
+class ChoiceGaussianProcess(AbstractProposer[Archive]):
+    """The best use of 10 to 1,000 trials where all or most dimensions are choices.
+
+    Begins with `initial` points of a Sobol sequence. `encoding` maps canonical rows
+    `[n, d]` to features `[n, f]` in which similar architectures are close (see
+    `thalweg.architectures`); without one, places and numbers of values have to do.
+    Continuous dimensions are only sampled: where they prevail, use `GaussianProcess`.
+    Beyond `max_observations` the model is of a third that is best, a third that is
+    latest and a random rest. If trials have budgets, it is of the largest budget that
+    `initial` finite losses are known of. Several objectives are weighed anew in each
+    ask (ParEGO); what breaks a constraint counts as failed.
+    """
+
+    initial: int = 6
+    max_observations: int = 400
+    encoding: Callable[[np.ndarray], np.ndarray] | None = eqx.field(
+        default=None, static=True
+    )
+
+    rank_based: ClassVar[bool] = False
+    multi_fidelity: ClassVar[bool] = False
+    objectives: ClassVar[int | None] = None
+
+    def __check_init__(self) -> None:
+        if self.initial < 1:
+            raise InvalidInput(f"`initial` must be at least 1, but got {self.initial}.")
+        if self.max_observations < 10:
+            raise InvalidInput(
+                "`max_observations` must be at least 10, but got "
+                f"{self.max_observations}."
+            )
+
+    def init(self, space: Space, *, key: Key) -> Archive:
+        """Nothing told."""
+        return Archive.empty(space, key=key)
+
+    def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
+        """Sobol points at first, then where improvement is expected."""
+        space, rng = state.space, generator(key)
+        known, seen = state.known, state.seen()
+        loss = scalar_loss(state, rng)
+        modelled = at_level(state.budget, loss, self.initial)
+        ready = modelled.sum() >= 2
+        count = min(n, max(0, self.initial - len(known))) if ready else n
+        sample = sequence(space.dim, int(state.seed), len(known))
+        x = draw(space, count, seen, sample, rng) if count else known[:0]
+        seen.update(row_keys(x))
+        if len(x) < n and ready:
+            from thalweg.surrogates import one_thread
+
+            pending = np.concatenate([state.pending, x])
+            told, y = state.x[modelled], loss[modelled]
+            with one_thread():
+                best = self._improve(space, told, y, pending, seen, n - len(x), rng)
+            seen.update(row_keys(best))
+            x = np.concatenate([x, best])
+        if len(x) < n:  # a finite space that is nearly exhausted
+            rest = draw(
+                space, n - len(x), seen, lambda m: rng.random((m, space.dim)), rng
+            )
+            x = np.concatenate([x, rest])
+        return Proposal.fresh(x)
+
+    def expect(self, state: Archive, proposal: Proposal) -> Archive:
+        """The rows are pending: believed at their predicted means."""
+        return state.expect(proposal)
+
+    def tell(self, state: Archive, outcome: Outcome) -> Archive:
+        """Observations to be modelled by the next `propose`."""
+        return state.tell(outcome)
+
+    def recommend(self, state: Archive) -> int:
+        """The number of the told row that the model holds for the best; -1 if none.
+
+        Where losses are noisy that is better than the lowest loss seen, which is the
+        luckiest. The row is one of the budget that is modelled.
+        """
+        rng = np.random.default_rng(int(state.seed))
+        loss = scalar_loss(state, rng)
+        modelled = np.flatnonzero(at_level(state.budget, loss, self.initial))
+        if len(modelled) < 2:
+            return int(modelled[0]) if len(modelled) else -1
+        from thalweg.surrogates import one_thread
+
+        with one_thread():
+            model = _Model(self, state.space, state.x[modelled], loss[modelled], rng)
+            mean = model.field(state.x[modelled], state.pending[:0]).mean
+        mean = np.where(np.isfinite(loss[modelled]), mean, np.inf)
+        return int(modelled[np.argmin(mean)])
+
+    def _improve(
+        self,
+        space: Space,
+        x: Float64[np.ndarray, "n d"],
+        loss: Float64[np.ndarray, " n"],
+        pending: Float64[np.ndarray, "m d"],
+        seen: set[bytes],
+        n: int,
+        rng: np.random.Generator,
+    ) -> Float64[np.ndarray, "k d"]:
+        from thalweg.surrogates import log_expected_improvement
+
+        model = _Model(self, space, x, loss, rng)
+        mean = model.field(np.concatenate([model.x, pending]), pending).mean
+        order = np.argsort(mean[: len(model.x)], kind="stable")
+        around = np.repeat(model.x[order[:ANCHORS]], NEARBY, axis=0)
+        pool = np.concatenate(
+            [
+                space.canonical(rng.random((UNIFORM, space.dim))),
+                mutated(space, around, rng, rate=1 / max(space.dim, 1)),
+            ]
+        )
+        for _ in range(ROUNDS):
+            pool = pool[first_unseen(pool, seen)]
+            field = model.field(pool, pending)
+            score = log_expected_improvement(
+                field.mean, np.sqrt(field.variance), mean.min()
+            )
+            order = np.argsort(-score, kind="stable")
+            near = np.repeat(pool[order[:CLIMBERS]], CHANGES, axis=0)
+            pool = pool[order[: max(KEPT, 2 * n)]]
+            pool = np.concatenate([pool, mutated(space, near, rng)])
+        pool = pool[first_unseen(pool, seen)]
+        return pool[_batch(model.field(pool, pending), float(mean.min()), n)]
+
+
+class _Model:
+    """The process at the observations that are modelled."""
+
+    def __init__(
+        self,
+        proposer: ChoiceGaussianProcess,
+        space: Space,
+        x: Float64[np.ndarray, "n d"],
+        loss: Float64[np.ndarray, " n"],
+        rng: np.random.Generator,
+    ):
+        from thalweg.surrogates import SumOfKernels, Views, warp
+
+        y = warp(loss)
+        rows = spread_subset(y, proposer.max_observations, rng)
+        self.x, self.y = x[rows], y[rows]
+        self.views = Views(space, proposer.encoding)
+        self.features = self.views.features(self.x)
+        self.sums = SumOfKernels(self.views.all)
+        few = spread_subset(self.y, FITTED, rng)
+        self.theta = self.sums.fit([f[few] for f in self.features], self.y[few])
+
+    def field(
+        self, rows: Float64[np.ndarray, "k d"], pending: Float64[np.ndarray, "m d"]
+    ) -> "Field":
+        """Means and variances at rows, given observations and what is pending."""
+        from thalweg.surrogates import Field
+
+        return Field(
+            self.sums,
+            self.theta,
+            self.views.features(rows),
+            observed=self.features,
+            y=self.y,
+            pending=self.views.features(pending),
+        )
+
+
+def _batch(field: "Field", best: float, n: int) -> list[int]:
+    """The row of the largest expected improvement, then given that row, and so on."""
+    from thalweg.surrogates import log_expected_improvement
+
+    chosen: list[int] = []
+    free = np.ones(len(field.mean), bool)
+    while len(chosen) < n and free.any():
+        score = log_expected_improvement(field.mean, np.sqrt(field.variance), best)
+        i = int(np.argmax(np.where(free, score, -np.inf)))
+        free[i] = False
+        chosen.append(i)
+        best = min(best, float(field.mean[i]))
+        if len(chosen) < n:
+            field.believe(i)
+    return chosen
