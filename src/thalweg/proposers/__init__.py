@@ -5,6 +5,7 @@ from typing import Any
 from thalweg.core.registry import Registry
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.asha import ASHA
+from thalweg.proposers.bananas import Bananas
 from thalweg.proposers.base import (
     AbstractProposer,
     Outcome,
@@ -48,6 +49,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "nsga2": NSGA2,
         "gp": GaussianProcess,
         "choice_gp": ChoiceGaussianProcess,
+        "bananas": Bananas,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
         "dehb": DEHB,
@@ -71,6 +73,7 @@ __all__ = [
     "AbstractProposer",
     "AbstractSequence",
     "Archive",
+    "Bananas",
     "ChoiceGaussianProcess",
     "GaussianProcess",
     "Genetic",
