@@ -3,7 +3,7 @@
 from thalweg.surrogates.acquisition import log_expected_improvement
 from thalweg.surrogates.embedding import Embedding
 from thalweg.surrogates.ensemble import Ensemble
-from thalweg.surrogates.gp import Data, Posterior, fit
+from thalweg.surrogates.gp import Posterior
 from thalweg.surrogates.likelihood import Data, fit, fit_once
 from thalweg.surrogates.maximize import Landscape, best_batch
 from thalweg.surrogates.merit import Bound, Hypervolume, Improvement, Merit

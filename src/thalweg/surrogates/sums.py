@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.linalg import cholesky, get_lapack_funcs, solve_triangular
 
-from thalweg.surrogates.gp import matern, squared_distances
+from thalweg.surrogates.kernel import matern, squared_distances
 from thalweg.surrogates.views import View
 
 NOISE = (-5.0, 1.5)  # prior mean and deviation of log variance, targets standardised
