@@ -14,6 +14,7 @@ SHARED = {
     "base",
     "cohort",
     "distinct",
+    "evenly_first",
     "generations",
     "halving",
     "lattice",

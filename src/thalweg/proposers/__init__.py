@@ -34,6 +34,7 @@ from thalweg.proposers.sequence import AbstractSequence
 from thalweg.proposers.sobol import Sobol
 from thalweg.proposers.starting_from import StartingFrom, starting_from
 from thalweg.proposers.successive_halving import SuccessiveHalving
+from thalweg.proposers.tpe import TPE
 
 PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
     "proposer",
@@ -50,6 +51,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "gp": GaussianProcess,
         "choice_gp": ChoiceGaussianProcess,
         "bananas": Bananas,
+        "tpe": TPE,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
         "dehb": DEHB,
@@ -68,6 +70,7 @@ __all__ = [
     "PB2",
     "PBT",
     "PROPOSERS",
+    "TPE",
     "AbstractGenetic",
     "AbstractHalving",
     "AbstractProposer",

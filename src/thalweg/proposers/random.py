@@ -8,6 +8,7 @@ Departs from the first: a finite space is drawn from without replacement.
 """
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import equinox as eqx
@@ -20,6 +21,7 @@ from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
 from thalweg.spaces import Space, row_keys
 
+Sample = Callable[[int], Float64[np.ndarray, "m d"]]
 PRIOR_SHARE = 0.5  # of the rows, where there are priors
 
 
@@ -44,14 +46,7 @@ class Random(AbstractProposer[RandomState]):
         """`n` uniform rows; fewer when a finite space runs out."""
         space, rng = state.space, generator(key)
         seen = set(row_keys(state.seen))
-
-        def sample(m: int) -> Float64[np.ndarray, "m d"]:
-            rows = rng.random((m, space.dim))
-            if space.has_prior:
-                believed = rng.random(m) < PRIOR_SHARE
-                rows[believed] = space.sample_prior(int(believed.sum()), rng)
-            return rows
-
+        sample = partly_believed(space, lambda m: rng.random((m, space.dim)), rng)
         return Proposal.fresh(draw(space, n, seen, sample, rng))
 
     def expect(self, state: RandomState, proposal: Proposal) -> RandomState:
@@ -68,3 +63,17 @@ class Random(AbstractProposer[RandomState]):
         if math.isinf(state.space.size) or not len(x):
             return state
         return RandomState(state.space, np.concatenate([state.seen, x]))
+
+
+def partly_believed(space: Space, sample: Sample, rng: np.random.Generator) -> Sample:
+    """`sample`, but where there are users' priors, half of the rows are from those."""
+    if not space.has_prior:
+        return sample
+
+    def mixed(m: int) -> Float64[np.ndarray, "m d"]:
+        rows = sample(m).copy()
+        believed = rng.random(m) < PRIOR_SHARE
+        rows[believed] = space.sample_prior(int(believed.sum()), rng)
+        return rows
+
+    return mixed
