@@ -291,6 +291,15 @@ class Space:
             normal_form=None if form is None else form_from_dict(form, types),
         )
 
+    @staticmethod
+    def of(source: Any) -> "Space":
+        """A space from another library's: see `spaces.foreign`. A Space is itself."""
+        if isinstance(source, Space):
+            return source
+        from thalweg.spaces.foreign import parameters_of
+
+        return Space(parameters_of(source))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and self._text == other._text
 

@@ -44,9 +44,10 @@ class Study:
     or `study.optimize(f, n_trials=100)`. The same seed, asks and losses give the same
     configurations.
 
-    **objectives**: what an evaluation gives: a name, several, or a dict such as
-    `{"accuracy": "maximize", "seconds": "minimize"}`. **constraints**: names of further
-    values that must be at most 0. **storage**: a database URL ("sqlite:///study.db",
+    **space**: a `Space`, or one of Optuna, ConfigSpace, Ray Tune or KerasTuner
+    (`Space.of`). **objectives**: what an evaluation gives: a name, several, or a dict
+    such as `{"accuracy": "maximize", "seconds": "minimize"}`. **constraints**: further
+    values, by name, that must be at most 0. **storage**: a database URL ("sqlite:///study.db",
     PostgreSQL), or a `Journal`. What it holds already is gone through first, so that
     the study continues exactly where it was; several processes may work on one.
     **name**: of the study in its database. **stopping**: a rule that ends trials early
@@ -56,7 +57,7 @@ class Study:
 
     def __init__(
         self,
-        space: Space,
+        space: Any,
         *,
         proposer: str | AbstractProposer[Any] = "gp",
         objectives: str | Sequence[str] | Mapping[str, str] | None = None,
@@ -67,9 +68,7 @@ class Study:
         stopping: str | AbstractStopping | None = None,
         warm_start: Sequence[Any] = (),
     ):
-        if not isinstance(space, Space):
-            raise InvalidInput(f"`space` must be a Space, but got {space!r}.")
-        self.space = space
+        self.space = Space.of(space)
         self.goals = Goals.of(objectives, constraints)
         self.proposer = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
         self.seed = seed
@@ -82,7 +81,7 @@ class Study:
         journal = as_journal(storage, name=name, seed=seed)
         self._replica = Replica(journal, self._fresh)
         if self._replica.begin(self._head()) and warm_start:
-            self.tell(*answers.earlier(space, self.goals, warm_start))
+            self.tell(*answers.earlier(self.space, self.goals, warm_start))
 
     @property
     def ledger(self) -> Ledger:
