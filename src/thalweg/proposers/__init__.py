@@ -16,6 +16,7 @@ from thalweg.proposers.base import (
 from thalweg.proposers.bohb import BOHB
 from thalweg.proposers.choice_gp import ChoiceGaussianProcess
 from thalweg.proposers.dehb import DEHB
+from thalweg.proposers.freeze_thaw import FreezeThaw
 from thalweg.proposers.generations import AbstractGenetic
 from thalweg.proposers.genetic import Genetic
 from thalweg.proposers.gp import GaussianProcess
@@ -54,6 +55,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "tpe": TPE,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
+        "freeze_thaw": FreezeThaw,
         "dehb": DEHB,
         "bohb": BOHB,
         "pb2": PB2,
@@ -78,6 +80,7 @@ __all__ = [
     "Archive",
     "Bananas",
     "ChoiceGaussianProcess",
+    "FreezeThaw",
     "GaussianProcess",
     "Genetic",
     "Grid",

@@ -1,6 +1,7 @@
 """Models of the loss that proposers share, in NumPy, double precision."""
 
 from thalweg.surrogates.acquisition import log_expected_improvement
+from thalweg.surrogates.curves import Curves, Points, fit_curves
 from thalweg.surrogates.embedding import Embedding
 from thalweg.surrogates.ensemble import Ensemble
 from thalweg.surrogates.gp import Posterior
@@ -17,6 +18,7 @@ from thalweg.surrogates.warping import bilog, warp
 
 __all__ = [
     "Bound",
+    "Curves",
     "Data",
     "Embedding",
     "Ensemble",
@@ -26,6 +28,7 @@ __all__ = [
     "Landscape",
     "Merit",
     "Paths",
+    "Points",
     "Posterior",
     "SumOfKernels",
     "View",
@@ -34,6 +37,7 @@ __all__ = [
     "bilog",
     "chebyshev",
     "fit",
+    "fit_curves",
     "fit_once",
     "hypervolume",
     "log_expected_improvement",
