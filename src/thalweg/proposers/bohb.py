@@ -14,9 +14,9 @@ from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import generator
 from thalweg.core.typing import Key
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
-from thalweg.proposers.gp import GaussianProcess
 from thalweg.proposers.halving import AbstractHalving, Rung, depth, hyperband_rungs
 from thalweg.proposers.random import Random
+from thalweg.proposers.tpe import TPE
 from thalweg.spaces import Space
 
 
@@ -30,10 +30,10 @@ class Interleaved(AbstractProposer[InterleavedState]):
 
     However the model errs, a search is then at most 1/share times slower than random
     search. The model should learn from the largest budget that it knows enough of, as
-    `GaussianProcess` and `TPE` do.
+    `TPE` and `GaussianProcess` do.
     """
 
-    model: AbstractProposer[Any] = eqx.field(default_factory=GaussianProcess)
+    model: AbstractProposer[Any] = eqx.field(default_factory=TPE)
     share: float = 1 / 3
     random: AbstractProposer[Any] = eqx.field(default_factory=Random)
 
