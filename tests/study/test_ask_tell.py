@@ -277,7 +277,7 @@ def test_the_table_has_a_row_per_evaluation():
         (lambda s: s.ask(0), InvalidInput, "positive number"),
         (lambda s: s.best_config, SearchError, "finite loss"),
         (lambda s: tw.Study({"x": 1}), InvalidInput, "must be a Space"),
-        (lambda s: tw.Study(LINE, proposer="bayes"), UnknownName, "Known: random"),
+        (lambda s: tw.Study(LINE, proposer="bayes"), UnknownName, "Known: auto"),
         (lambda s: tw.Study(LINE, storage=3), InvalidInput, "storage"),
         (
             lambda s: tw.Study(LINE, proposer="hyperband").optimize(square),

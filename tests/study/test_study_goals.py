@@ -116,12 +116,12 @@ def test_repeated_evaluations_find_the_best_mean_of_a_noisy_function(seed):
 def test_a_proposer_with_a_model_may_recommend():
     class Knows(tw.proposers.Random):
         def recommend(self, state):
-            return np.array([0.2]), 0.125
+            return np.array([0.2])
 
     study = tw.Study(LINE, proposer=Knows())
     study.tell([{"x": 0.2}, {"x": 0.9}], [0.3, 0.1])
     best = study.best("model")
-    assert (best.config, best.loss, best.by) == ({"x": 0.2}, 0.125, "model")
+    assert (best.config, best.loss, best.by) == ({"x": 0.2}, 0.3, "model")
     assert best.evaluations == 1
     with pytest.raises(SearchError, match="Random has no model"):
         told([1.0]).best("model")

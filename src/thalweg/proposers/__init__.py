@@ -5,6 +5,7 @@ from typing import Any
 from thalweg.core.registry import Registry
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.asha import ASHA
+from thalweg.proposers.auto import Auto
 from thalweg.proposers.bananas import Bananas
 from thalweg.proposers.base import (
     AbstractProposer,
@@ -40,6 +41,7 @@ from thalweg.proposers.tpe import TPE
 PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
     "proposer",
     {
+        "auto": Auto,
         "random": Random,
         "grid": Grid,
         "sobol": Sobol,
@@ -78,6 +80,7 @@ __all__ = [
     "AbstractProposer",
     "AbstractSequence",
     "Archive",
+    "Auto",
     "Bananas",
     "ChoiceGaussianProcess",
     "FreezeThaw",

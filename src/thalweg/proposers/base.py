@@ -122,6 +122,15 @@ class AbstractProposer(eqx.Module, Generic[State]):
     def tell(self, state: State, outcome: Outcome) -> State:
         """The state that knows the outcomes."""
 
+    def recommend(self, state: State) -> Float64[np.ndarray, " d"] | None:
+        """The told row that its model holds for the best; None without a model.
+
+        Where losses are noisy the lowest one seen is the luckiest; a model's mean,
+        which knows the neighbours, is not misled so.
+        """
+        del state
+        return None
+
     def ask(self, state: State, n: int, *, key: Key) -> tuple[Proposal, State]:
         """Up to `n` proposals, and the state that waits for their outcomes."""
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:

@@ -113,24 +113,20 @@ class ChoiceGaussianProcess(AbstractProposer[Archive]):
         """Observations to be modelled by the next `propose`."""
         return state.tell(outcome)
 
-    def recommend(self, state: Archive) -> int:
-        """The number of the told row that the model holds for the best; -1 if none.
-
-        Where losses are noisy that is better than the lowest loss seen, which is the
-        luckiest. The row is one of the budget that is modelled.
-        """
+    def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
+        """Of the lowest mean; None before two finite losses are known."""
         rng = np.random.default_rng(int(state.seed))
         loss = scalar_loss(state, rng)
         modelled = np.flatnonzero(at_level(state.budget, loss, self.initial))
         if len(modelled) < 2:
-            return int(modelled[0]) if len(modelled) else -1
+            return None
         from thalweg.surrogates import one_thread
 
         with one_thread():
             model = _Model(self, state.space, state.x[modelled], loss[modelled], rng)
             mean = model.field(state.x[modelled], state.pending[:0]).mean
         mean = np.where(np.isfinite(loss[modelled]), mean, np.inf)
-        return int(modelled[np.argmin(mean)])
+        return state.x[modelled[np.argmin(mean)]]
 
     def _improve(
         self,

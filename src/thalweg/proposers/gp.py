@@ -95,12 +95,8 @@ class GaussianProcess(AbstractProposer[Archive]):
         """Observations to be modelled by the next `propose`."""
         return state.tell(outcome)
 
-    def recommend(self, state: Archive) -> int | None:
-        """The place of the told row whose loss the model takes to be the lowest.
-
-        Under noise the lowest loss that was seen is often luck; the mean of a model
-        that knows the neighbours is not. None before two finite losses are known.
-        """
+    def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
+        """Of the lowest mean; None before two finite losses are known."""
         marks = self._level(state)
         if marks.sum() < 2:
             return None
@@ -112,7 +108,7 @@ class GaussianProcess(AbstractProposer[Archive]):
             models = build(
                 state, marks, state.x[:0], most=self.max_observations, rng=rng
             )
-        return int(models.places[models.best()[0]])
+        return state.x[models.places[models.best()[0]]]
 
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial

@@ -29,7 +29,7 @@ class Best:
     """A configuration, and how it came to be chosen."""
 
     config: Config
-    loss: float  # smaller is better: told, the mean, or the model's prediction
+    loss: float  # smaller is better: the one told, or the mean of several
     by: str  # one of WAYS
     evaluations: int  # of this configuration, at the largest budget
     error: float = math.nan  # one standard error of `loss`, where it is known
@@ -185,16 +185,17 @@ def _by_mean(ledger: Ledger) -> Best:
 
 
 def _by_model(ledger: Ledger) -> Best:
-    recommend = getattr(ledger.proposer, "recommend", None)
-    if recommend is None:
+    row = ledger.proposer.recommend(ledger.state)
+    if row is None:
         raise SearchError(
-            f"{type(ledger.proposer).__name__} has no model to choose the best by. "
-            "Use `best('lowest')`, or `reevaluate` and `best('mean')`."
+            f"{type(ledger.proposer).__name__} has no model to choose the best by, or "
+            "knows too little yet. Use `best('lowest')`, or `reevaluate` and "
+            "`best('mean')`."
         )
-    x, mean = recommend(ledger.state)
-    config = ledger.space.decode(np.reshape(x, (1, -1)))[0]
-    count = len(_repeats(ledger).get(key_of(config), []))
-    return Best(config, float(mean), "model", count)
+    config = ledger.space.decode(row[None])[0]
+    group = _repeats(ledger).get(key_of(config), [])
+    mean = float(np.mean([t.loss for t in group])) if group else math.nan
+    return Best(config, mean, "model", len(group))
 
 
 def _usable(ledger: Ledger) -> list[Trial]:

@@ -59,7 +59,7 @@ class Study:
         self,
         space: Any,
         *,
-        proposer: str | AbstractProposer[Any] = "gp",
+        proposer: str | AbstractProposer[Any] = "auto",
         objectives: str | Sequence[str] | Mapping[str, str] | None = None,
         constraints: str | Sequence[str] = (),
         seed: int = 0,
