@@ -4,6 +4,7 @@ from thalweg.benchmarks.base import AbstractBenchmark, Measurement
 from thalweg.benchmarks.fcnet import FCNet
 from thalweg.benchmarks.functions import FUNCTIONS, Function, noisy
 from thalweg.benchmarks.hpobench import HPOBench
+from thalweg.benchmarks.nasbench101 import NASBench101
 from thalweg.benchmarks.nasbench201 import NASBench201
 from thalweg.benchmarks.nasbench_macro import NASBenchMacro
 from thalweg.benchmarks.simulate import Curve, simulate
@@ -18,6 +19,7 @@ __all__ = [
     "Function",
     "HPOBench",
     "Measurement",
+    "NASBench101",
     "NASBench201",
     "NASBenchMacro",
     "Table",

@@ -46,7 +46,7 @@ class AbstractTable(AbstractBenchmark):
         self._index = np.asarray(index)
         self._losses = {b: _repeats(losses[b]) for b in self.fidelities}
         self._seconds = {b: _repeats(v) for b, v in (seconds or {}).items()}
-        self._place = _places(self._index, self._shape)
+        self._codes, self._order = _sorted(self._index, self._shape)
         self.noisy = any(v.shape[1] > 1 for v in self._losses.values())
         full = self._losses[self.fidelities[-1]]
         self._log = log
@@ -83,8 +83,13 @@ class AbstractTable(AbstractBenchmark):
 
     def rows(self, rows: Rows) -> Int64[np.ndarray, " n"]:
         """Which rows of the table configurations are; -1: the table has none."""
-        digits = _digits(self.space, self._cube(rows))
-        return self._place[np.ravel_multi_index(digits, self._shape)]
+        x = self._cube(rows)
+        if self.space.normal_form is not None:
+            x = self.space.canonical(x)
+        wanted = np.ravel_multi_index(_digits(self.space, x), self._shape)
+        near = np.searchsorted(self._codes, wanted)
+        near = np.minimum(near, len(self._codes) - 1)
+        return np.where(self._codes[near] == wanted, self._order[near], -1)
 
     def evaluate(
         self, rows: Rows, *, budget: Budget = 1.0, seed: Seed = None
@@ -144,8 +149,10 @@ def _digits(space: Space, x: Float64[np.ndarray, "n d"]) -> tuple[np.ndarray, ..
     return tuple(found)
 
 
-def _places(index: np.ndarray, shape: tuple[int, ...]) -> Int64[np.ndarray, " cells"]:
-    """The row of the table for each combination of values, -1 where there is none."""
+def _sorted(
+    index: np.ndarray, shape: tuple[int, ...]
+) -> tuple[Int64[np.ndarray, " rows"], Int64[np.ndarray, " rows"]]:
+    """Combinations of values as ascending numbers, and the row of the table of each."""
     if index.ndim != 2 or index.shape[1] != len(shape):
         raise InvalidInput(
             f"A table of {len(shape)} dimensions needs an index of so many columns, "
@@ -156,15 +163,15 @@ def _places(index: np.ndarray, shape: tuple[int, ...]) -> Int64[np.ndarray, " ce
             f"A table's index must lie within its parameters' lists, of {shape} "
             "values, but got a position outside."
         )
-    flat = np.ravel_multi_index(tuple(index.astype(np.int64).T), shape)
-    place = np.full(int(np.prod(shape)), -1)
-    place[flat] = np.arange(index.shape[0])
-    if (place[flat] != np.arange(index.shape[0])).any():
+    flat = np.atleast_1d(np.ravel_multi_index(tuple(index.astype(np.int64).T), shape))
+    order = np.argsort(flat, kind="stable")
+    codes = flat[order]
+    if (codes[1:] == codes[:-1]).any():
         raise InvalidInput(
             "A table needs one row per configuration, but some have several. Put "
             "repeats into columns of the losses."
         )
-    return place
+    return codes, order
 
 
 def _repeats(values: Any) -> np.ndarray:
