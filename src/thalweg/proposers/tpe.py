@@ -83,7 +83,7 @@ class TPE(AbstractProposer[Archive]):
         self, state: Archive, rng: np.random.Generator
     ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " r"]]:
         """The numbers of the good outcomes, the best first, and of the bad ones."""
-        ran = np.isfinite(state.losses).all(1)
+        ran = np.asarray(np.isfinite(state.losses).all(1))
         known = np.where(ran, 0.0, np.nan)
         level = np.flatnonzero(at_level(state.budget, known, self.initial))
         best_first = level[order(state.losses[level], state.constraints[level])]
