@@ -11,6 +11,7 @@ from thalweg.surrogates import (
     Merit,
     Paths,
     Posterior,
+    pool,
     thompson_batch,
 )
 
@@ -49,7 +50,8 @@ def test_a_thompson_batch_is_new_distinct_and_near_the_minimum():
     land = Landscape(SPACE, embedding, (model,), Merit(Improvement(0.0)))
     seen = set(row_keys(u))
     rng = np.random.default_rng(2)
-    x = thompson_batch(land, 200, anchors=u[:4], seen=seen, rng=rng)
+    rows = pool(SPACE, u[:4], seen, rng)
+    x = thompson_batch(land, 200, rows=rows, rng=rng)
     assert len(set(row_keys(x)) | seen) == 220
     np.testing.assert_array_equal(x, SPACE.canonical(x))
     assert np.median(bowl(x)) < np.median(bowl(rng.random((500, 3)))) - 0.1
@@ -62,7 +64,7 @@ def test_constraints_hold_a_thompson_batch_back():
     for models, count in (((model,), 0), ((model, limit), 1)):
         land = Landscape(SPACE, embedding, models, Merit(Improvement(0.0), count))
         rng = np.random.default_rng(3)
-        x = thompson_batch(land, 60, anchors=u[:4], seen=set(), rng=rng)
+        x = thompson_batch(land, 60, rows=pool(SPACE, u[:4], set(), rng), rng=rng)
         left.append(np.mean(x[:, 0] < 0.35))
     assert left[1] > left[0] + 0.2
 
@@ -77,5 +79,6 @@ def test_a_small_space_ends():
         small, embedding, (Posterior(theta, data),), Merit(Improvement(0.0))
     )
     rng = np.random.default_rng(1)
-    x = thompson_batch(land, 50, anchors=u, seen=set(row_keys(u)), rng=rng)
+    rows = pool(small, u, set(row_keys(u)), rng)
+    x = thompson_batch(land, 50, rows=rows, rng=rng)
     assert len(x) == 6 - len(set(row_keys(u)))

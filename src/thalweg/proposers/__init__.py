@@ -37,6 +37,7 @@ from thalweg.proposers.sobol import Sobol
 from thalweg.proposers.starting_from import StartingFrom, starting_from
 from thalweg.proposers.successive_halving import SuccessiveHalving
 from thalweg.proposers.tpe import TPE
+from thalweg.proposers.turbo import TrustRegion
 
 PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
     "proposer",
@@ -52,6 +53,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "genetic": Genetic,
         "nsga2": NSGA2,
         "gp": GaussianProcess,
+        "turbo": TrustRegion,
         "choice_gp": ChoiceGaussianProcess,
         "bananas": Bananas,
         "tpe": TPE,
@@ -99,6 +101,7 @@ __all__ = [
     "Sobol",
     "StartingFrom",
     "SuccessiveHalving",
+    "TrustRegion",
     "leaves",
     "starting_from",
     "with_leaves",

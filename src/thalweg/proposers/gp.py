@@ -19,10 +19,12 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
+from thalweg.proposers.modelling import build, modelled
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, row_keys
 
 ACQUISITIONS = ("log_ei", "thompson", "ucb")
+POOL = 1024  # uniform rows that Thompson sampling chooses among, at least
 BELIEVED = 32  # rows of a batch that are found one after the other
 FAITH = 10.0  # piBO's beta: after so many trials the prior counts as once
 
@@ -70,7 +72,7 @@ class GaussianProcess(AbstractProposer[Archive]):
         """Spread or believed-in points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
         seen, known = state.seen(), len(state) + len(state.pending)
-        marks = self._level(state)
+        marks = modelled(state, self._initial(state.space))
         ready = marks.sum() >= 2
         count = min(n, max(0, self._initial(space) - known)) if ready else n
         x = self._first(state, count, seen, known, rng)
@@ -97,10 +99,9 @@ class GaussianProcess(AbstractProposer[Archive]):
 
     def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
         """Of the lowest mean; None before two finite losses are known."""
-        marks = self._level(state)
+        marks = modelled(state, self._initial(state.space))
         if marks.sum() < 2:
             return None
-        from thalweg.proposers.modelling import build
         from thalweg.surrogates import one_thread
 
         rng = np.random.default_rng(int(state.seed))
@@ -130,17 +131,6 @@ class GaussianProcess(AbstractProposer[Archive]):
             space, count, seen, sequence(space.dim, int(state.seed), known), rng
         )
 
-    def _level(self, state: Archive) -> np.ndarray:
-        """Marks the observations of the budget that is modelled."""
-        finite = np.isfinite(state.losses.sum(1))
-        counts = {b: finite[state.budget == b].sum() for b in np.unique(state.budget)}
-        if not counts:
-            return finite
-        enough = [b for b, c in counts.items() if c >= self._initial(state.space)]
-        level = max(enough) if enough else max(counts, key=lambda b: (counts[b], b))
-        marks = state.budget == level
-        return marks if finite[marks].any() else np.zeros(len(marks), bool)
-
     def _improve(
         self,
         state: Archive,
@@ -150,8 +140,7 @@ class GaussianProcess(AbstractProposer[Archive]):
         n: int,
         rng: np.random.Generator,
     ) -> Float64[np.ndarray, "n d"]:
-        from thalweg.proposers.modelling import build
-        from thalweg.surrogates import best_batch, one_thread, thompson_batch
+        from thalweg.surrogates import best_batch, one_thread, pool, thompson_batch
 
         faith = FAITH / len(state) if state.space.has_prior else 0.0
         with one_thread():
@@ -171,8 +160,7 @@ class GaussianProcess(AbstractProposer[Archive]):
                 x = best_batch(land, one_by_one, anchors=near, seen=seen, rng=rng)
             if len(x) == one_by_one < n:
                 seen = seen | set(row_keys(x))
-                more = thompson_batch(
-                    land, n - len(x), anchors=near, seen=seen, rng=rng
-                )
+                rows = pool(state.space, near, seen, rng, uniform=max(POOL, 2 * n))
+                more = thompson_batch(land, n - len(x), rows=rows, rng=rng)
                 x = np.concatenate([x, more])
         return x

@@ -128,6 +128,21 @@ def build(
     )
 
 
+def modelled(state: Archive, enough: int) -> Bool[np.ndarray, " n"]:
+    """Marks the outcomes of the largest budget that `enough` finite losses are of.
+
+    If no budget has as many, the one with the most; none if nothing is finite.
+    """
+    finite = np.isfinite(state.losses.sum(1))
+    counts = {b: finite[state.budget == b].sum() for b in np.unique(state.budget)}
+    if not counts:
+        return finite
+    plenty = [b for b, c in counts.items() if c >= enough]
+    level = max(plenty) if plenty else max(counts, key=lambda b: (counts[b], b))
+    marks = state.budget == level
+    return marks if finite[marks].any() else np.zeros(len(marks), bool)
+
+
 def settled(count: int) -> int:
     """How many of `count` observations, the first ones, settle the hyper-parameters."""
     if count <= FRESH:

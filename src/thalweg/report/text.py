@@ -14,6 +14,7 @@ _ABBREVIATIONS = {
     "f1": "F1",
     "f1_macro": "macro F1",
     "gp": "Gaussian process",
+    "turbo": "trust region",
 }
 
 

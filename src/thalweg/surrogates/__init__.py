@@ -1,6 +1,7 @@
 """Models of the loss that proposers share, in NumPy, double precision."""
 
 from thalweg.surrogates.acquisition import log_expected_improvement
+from thalweg.surrogates.candidates import pool
 from thalweg.surrogates.curves import Curves, Points, fit_curves
 from thalweg.surrogates.embedding import Embedding
 from thalweg.surrogates.ensemble import Ensemble
@@ -44,6 +45,7 @@ __all__ = [
     "nondominated",
     "one_thread",
     "order",
+    "pool",
     "thompson_batch",
     "warp",
 ]

@@ -5,6 +5,8 @@ from jaxtyping import Float64
 
 from thalweg.spaces import Space, first_unseen
 
+POOL = 1024  # uniform rows
+NEARBY = 64  # perturbations of each of the best configurations
 FEW = 12  # levels up to which all are neighbours, and no gradient is followed
 
 
@@ -14,11 +16,10 @@ def pool(
     seen: set[bytes],
     rng: np.random.Generator,
     *,
-    uniform: int,
-    nearby: int,
+    uniform: int = POOL,
 ) -> Float64[np.ndarray, "m d"]:
-    """`uniform` rows and `nearby` perturbations of each anchor, distinct, none seen."""
-    near = np.repeat(anchors, nearby, axis=0)
+    """`uniform` rows and `NEARBY` perturbations of each anchor, distinct, none seen."""
+    near = np.repeat(anchors, NEARBY, axis=0)
     if len(near):
         scale = 10 ** rng.uniform(-2.5, -0.5, (len(near), 1))
         moved = near + scale * rng.standard_normal(near.shape)

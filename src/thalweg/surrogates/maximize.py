@@ -20,8 +20,6 @@ from thalweg.surrogates.embedding import Embedding
 from thalweg.surrogates.gp import Posterior
 from thalweg.surrogates.merit import AbstractMerit, Merit
 
-POOL = 1024  # uniform rows
-NEARBY = 64  # perturbations of each of the best configurations
 CLIMBERS = 4  # rows that climb, for the first row of a batch
 STEPS = 30  # of L-BFGS-B, likewise
 ROUNDS = 4  # of single changes, likewise
@@ -143,7 +141,7 @@ def best_batch(
     `anchors` are the best configurations so far, to be perturbed. The landscape's
     models believe the rows afterwards.
     """
-    rows = pool(landscape.space, anchors, seen, rng, uniform=POOL, nearby=NEARBY)
+    rows = pool(landscape.space, anchors, seen, rng)
     if not len(rows):
         return rows
     board = Board(landscape, rows)

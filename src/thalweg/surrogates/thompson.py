@@ -10,8 +10,7 @@ With several objectives each row has random weights (`pareto.chebyshev`).
 import numpy as np
 from jaxtyping import Float64
 
-from thalweg.surrogates.candidates import pool
-from thalweg.surrogates.maximize import NEARBY, POOL, Landscape
+from thalweg.surrogates.maximize import Landscape
 from thalweg.surrogates.pareto import chebyshev
 from thalweg.surrogates.paths import Paths
 
@@ -20,17 +19,14 @@ def thompson_batch(
     landscape: Landscape,
     n: int,
     *,
-    anchors: Float64[np.ndarray, "a d"],
-    seen: set[bytes],
+    rows: Float64[np.ndarray, "m d"],
     rng: np.random.Generator,
-) -> Float64[np.ndarray, "m d"]:
-    """Up to `n` canonical rows that are not `seen`, of a pool as `best_batch` has.
+) -> Float64[np.ndarray, "k d"]:
+    """`n` different ones of `rows`, or all of them if there are no more than that.
 
     A row that its drawn constraints allow is better than any that they don't, and of
     those the least in violation is the best.
     """
-    uniform = max(POOL, 2 * n)
-    rows = pool(landscape.space, anchors, seen, rng, uniform=uniform, nearby=NEARBY)
     features = landscape.embedding.features(rows)
     losses, excess = _drawn(landscape, features, n, rng)
     chosen: list[int] = []
