@@ -12,7 +12,7 @@ from thalweg.surrogates import (
     Posterior,
     best_batch,
 )
-from thalweg.surrogates.maximize import POOL
+from thalweg.surrogates.candidates import POOL
 from thalweg.surrogates.threads import one_thread
 
 SPACE = Space(
