@@ -89,6 +89,18 @@ def test_a_study_searches_a_table_as_it_is(table: Table):
     study.optimize(table, n_trials=20)
     assert study.best_config == table.best
     assert len(study.trials) == 6  # the space is exhausted
+    several = tw.Study(SPACE, proposer="random", seed=0)
+    several.optimize(table, n_trials=20, batched=True, batch_size=4)
+    assert several.best_config == table.best
+
+
+def test_suggestions_bring_their_budgets(table: Table):
+    study = tw.Study(SPACE, proposer="successive_halving", seed=0)
+    study.optimize(table, n_trials=12, batched=True, batch_size=3)
+    assert min(t.budget for t in study.trials) < 1
+    for trial in study.trials:
+        expected = table(trial.config, budget=trial.budget)
+        np.testing.assert_equal(trial.loss, expected)
 
 
 @pytest.mark.parametrize(

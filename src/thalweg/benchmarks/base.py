@@ -34,9 +34,9 @@ class AbstractBenchmark(ABC):
         study.optimize(benchmark, n_trials=100)
         benchmark.regret(study.best_loss)
 
-    A benchmark with one objective is a function `f(config, budget=1.0)` of one
-    configuration; `evaluate` takes many. Losses are without noise unless a `seed` is
-    given.
+    A benchmark is a function `f(config, budget=1.0)` of a configuration, or of a list
+    (`study.optimize(benchmark, batched=True, batch_size=16)`). Losses are without noise
+    unless `evaluate` is given a `seed`.
     """
 
     name: str
@@ -64,10 +64,18 @@ class AbstractBenchmark(ABC):
     def population(self) -> Float64[np.ndarray, " n"]:
         """Losses of uniform draws from the space: all of a table, or a large sample."""
 
-    def __call__(self, config: Config, budget: float = 1.0) -> Any:
-        """The loss of one configuration; with several objectives the list of them."""
-        losses = self.evaluate([config], budget=budget).losses[0].tolist()
-        return losses[0] if self.objectives == 1 else losses
+    def __call__(self, config: Config | Sequence[Config], budget: float = 1.0) -> Any:
+        """The loss of a configuration, with several objectives the list of them.
+
+        Of a list of configurations the list of that; suggestions of a study bring their
+        own budgets.
+        """
+        one = isinstance(config, Mapping)
+        configs = [config] if one else list(config)
+        budgets = np.array([getattr(c, "budget", budget) for c in configs], float)
+        losses = self.evaluate(configs, budget=budgets).losses
+        found = (losses[:, 0] if self.objectives == 1 else losses).tolist()
+        return found[0] if one else found
 
     @cached_property
     def unit(self) -> float:
