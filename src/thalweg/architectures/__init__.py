@@ -4,8 +4,22 @@ from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
-from thalweg.architectures import encodings, nasbench101, nasbench201
+from thalweg.architectures import (
+    encodings,
+    nasbench101,
+    nasbench101_network,
+    nasbench201,
+    nasbench201_network,
+)
 from thalweg.architectures.cells import Cells
 from thalweg.architectures.model_spec import ModelSpec
 
-__all__ = ["Cells", "ModelSpec", "encodings", "nasbench101", "nasbench201"]
+__all__ = [
+    "Cells",
+    "ModelSpec",
+    "encodings",
+    "nasbench101",
+    "nasbench101_network",
+    "nasbench201",
+    "nasbench201_network",
+]

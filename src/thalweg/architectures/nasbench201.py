@@ -39,18 +39,23 @@ def space(*, isomorphic: bool = False) -> Space:
 
 def to_string(operations: Sequence[str]) -> str:
     """The cell as its users write it, from the operations in the order of `EDGES`."""
+    check(operations)
+    parts = {edge: name for edge, name in zip(EDGES, operations, strict=True)}
+    nodes = (
+        "".join(f"|{parts[i, node]}~{i}" for i in range(node)) for node in (1, 2, 3)
+    )
+    return "+".join(f"{node}|" for node in nodes)
+
+
+def check(operations: Sequence[str]) -> None:
+    """Raises unless they are the operations of a cell, in the order of `EDGES`."""
     if len(operations) != len(EDGES):
         raise InvalidInput(
             f"A cell of NAS-Bench-201 has {len(EDGES)} operations, but got "
             f"{len(operations)}."
         )
-    parts = {edge: name for edge, name in zip(EDGES, operations, strict=True)}
     for name in operations:
         _check(name)
-    nodes = (
-        "".join(f"|{parts[i, node]}~{i}" for i in range(node)) for node in (1, 2, 3)
-    )
-    return "+".join(f"{node}|" for node in nodes)
 
 
 def from_string(text: str) -> tuple[str, ...]:
