@@ -25,8 +25,9 @@ from tiny_search import (
 from thalweg.core.errors import InvalidInput
 from thalweg.core.trainable import partition
 from thalweg.evaluation import METRICS
-from thalweg.proposers import Grid, Hyperband, Random
+from thalweg.proposers import ASHA, Grid, Hyperband, Random, SuccessiveHalving
 from thalweg.spaces import Choice, Constant, Float, Space
+from thalweg.study.loop import FIRST
 from thalweg.study.members import jobs
 from thalweg.training import Engine
 
@@ -322,3 +323,30 @@ def test_a_new_engine_gives_the_same(plain):
     assert same(rows(found), rows(plain))
     assert board(found) == board(plain)
     assert fresh.tally.programs == 1
+
+
+def test_a_rung_larger_than_an_ask_is_given_up_and_goes_on(engine):
+    """The limit falls into the first rung, after all of an ask: its best still end."""
+    proposer = SuccessiveHalving(trials=70, min_budget=1 / 9)
+    found = search(proposer, engine)
+    found.run(trials=64)
+    assert len(found.trials) == 64
+    budgets = [t.budget for t in found.trials.values()]
+    assert sum(b > 0.2 for b in budgets) == 70 // 3
+    assert sum(b == 1 for b in budgets) == 70 // 9
+
+
+def test_with_time_as_the_limit_rungs_are_asked_for_in_parts(engine):
+    """So that an asynchronous search promotes before it has begun many trials."""
+    rounds = []
+
+    def watch(found):
+        if not found.pending and found.told:
+            rounds.append(found.told)
+        found.engine.interrupted = len(rounds) > 2
+
+    found = search(ASHA(min_budget=1 / 9), engine)
+    found._watch = watch
+    found.run(deadline=time.monotonic() + 100)
+    assert rounds[0] == FIRST
+    assert max(t.budget for t in found.trials.values()) > 0.2

@@ -77,6 +77,7 @@ class Search:
         self.trials: dict[int, Trial] = {}
         self.clock = Clock(time.monotonic())
         self.pending = 0
+        self.told = 0  # outcomes; a trial that goes on has several
         self._watch = watch or (lambda search: None)
         engine.watch = lambda tally: self._watch(self)
 
@@ -119,9 +120,11 @@ class Search:
         """What to train next; new configurations up to `left`."""
         begin = time.monotonic()
         key = jr.fold_in(self.key, self.rounds)
-        size = self._batch(deadline) if deadline < float("inf") else self.batch
+        timed = deadline < float("inf")
+        size = self._batch(deadline) if timed else self.batch
         if self.proposer.multi_fidelity:
-            size = MOST  # a rung at a time
+            # with time as the limit, what is promoted early is trained early
+            size = size if timed else MOST
         elif left is not None:
             size = min(size, left)
         proposal = Proposal.fresh(np.zeros((0, self.space.dim)))
@@ -175,10 +178,9 @@ class Search:
 
     def _batch(self, deadline: float) -> int:
         """As many as train in a fraction of the time that is left."""
-        spent = [t.finished - t.started for t in self.trials.values()]
-        if not spent:
+        if not self.told:
             return FIRST
-        each = self.clock.elapsed / len(self.trials)
+        each = self.clock.elapsed / self.told
         left = deadline - time.monotonic()
         return int(np.clip(left / ROUNDS / max(each, 1e-6), 4, MOST))
 
@@ -253,6 +255,7 @@ class Search:
             ),
         )
         self.trials.update(by_number)
+        self.told += len(made)
         self.pending = 0
 
     def _forget(self) -> None:

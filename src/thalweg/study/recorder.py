@@ -70,6 +70,7 @@ class StoreRecorder:
             search.trials[row.number] = self._trial(search, row)
             if row.weights:
                 self._kept.add(row.number)
+        search.told = len(search.trials)
         for event in self._store.events():
             self._spent[event.kind] = self._spent.get(event.kind, 0.0) + event.seconds
         search.clock.before = dict(self._spent)
