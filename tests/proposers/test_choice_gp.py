@@ -56,13 +56,15 @@ def test_recommends_by_the_model_where_losses_are_noisy():
     assert_lower(regrets["model"], regrets["lowest"], sigma=1.0)
 
 
-def test_recommends_nothing_before_a_trial_and_none_that_failed():
+def test_recommends_nothing_before_two_losses_and_none_that_failed():
     proposer = ChoiceGaussianProcess()
     state = proposer.init(CHAIN, key=jr.key(0))
     assert proposer.recommend(state) is None
     x = CHAIN.canonical(np.random.default_rng(0).random((8, CHAIN.dim)))
     losses = np.full(8, np.nan)
     losses[5] = 3.0
+    assert proposer.recommend(proposer.tell(state, told(x, losses))) is None
+    losses[6] = 4.0
     row = proposer.recommend(proposer.tell(state, told(x, losses)))
     np.testing.assert_array_equal(row, x[5])
 

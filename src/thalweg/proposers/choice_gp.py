@@ -12,11 +12,12 @@ and batches by believing the predicted means.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import generator
@@ -24,13 +25,15 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
-from thalweg.proposers.modelled import at_level, scalar_loss, spread_subset
+from thalweg.proposers.modelled import at_level, scalar_loss
 from thalweg.proposers.sobol import sequence
 from thalweg.proposers.variation import mutated
 from thalweg.spaces import Space, first_unseen, row_keys
 
 if TYPE_CHECKING:
     from thalweg.surrogates import Field
+
+Encoding: TypeAlias = Callable[[np.ndarray], np.ndarray]  # [n, d] -> [n, f]
 
 FITTED = 120  # observations that settle the kernel's parameters, at most
 UNIFORM = 1200  # rows of the pool drawn from the whole space
@@ -57,9 +60,7 @@ class ChoiceGaussianProcess(AbstractProposer[Archive]):
 
     initial: int = 6
     max_observations: int = 400
-    encoding: Callable[[np.ndarray], np.ndarray] | None = eqx.field(
-        default=None, static=True
-    )
+    encoding: Encoding | None = eqx.field(default=None, static=True)
 
     rank_based: ClassVar[bool] = False
     multi_fidelity: ClassVar[bool] = False
@@ -118,7 +119,7 @@ class ChoiceGaussianProcess(AbstractProposer[Archive]):
         rng = np.random.default_rng(int(state.seed))
         loss = scalar_loss(state, rng)
         modelled = np.flatnonzero(at_level(state.budget, loss, self.initial))
-        if len(modelled) < 2:
+        if np.isfinite(loss[modelled]).sum() < 2:
             return None
         from thalweg.surrogates import one_thread
 
@@ -175,16 +176,21 @@ class _Model:
         loss: Float64[np.ndarray, " n"],
         rng: np.random.Generator,
     ):
+        from thalweg.proposers.modelling import settled, subset
         from thalweg.surrogates import SumOfKernels, Views, warp
 
         y = warp(loss)
-        rows = spread_subset(y, proposer.max_observations, rng)
+        rows = subset(_ranks(y), proposer.max_observations, rng)
         self.x, self.y = x[rows], y[rows]
         self.views = Views(space, proposer.encoding)
         self.features = self.views.features(self.x)
         self.sums = SumOfKernels(self.views.all)
-        few = spread_subset(self.y, FITTED, rng)
-        self.theta = self.sums.fit([f[few] for f in self.features], self.y[few])
+        first = settled(len(x))
+        y = warp(loss[:first])
+        few = subset(_ranks(y), FITTED, np.random.default_rng(first))
+        self.theta = _fitted(
+            space, proposer.encoding, x[few].tobytes(), y[few].tobytes()
+        )
 
     def field(
         self, rows: Float64[np.ndarray, "k d"], pending: Float64[np.ndarray, "m d"]
@@ -200,6 +206,24 @@ class _Model:
             y=self.y,
             pending=self.views.features(pending),
         )
+
+
+@lru_cache(maxsize=64)
+def _fitted(
+    space: Space, encoding: Encoding | None, rows: bytes, targets: bytes
+) -> Float64[np.ndarray, " q"]:
+    """The kernel's parameters, remembered: asks of one moment share the work."""
+    from thalweg.surrogates import SumOfKernels, Views
+
+    views, y = Views(space, encoding), np.frombuffer(targets)
+    features = views.features(np.frombuffer(rows).reshape(len(y), space.dim))
+    theta = SumOfKernels(views.all).fit(features, y)
+    theta.setflags(write=False)
+    return theta
+
+
+def _ranks(y: Float64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    return np.argsort(np.argsort(y, kind="stable"), kind="stable")
 
 
 def _batch(field: "Field", best: float, n: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""What a model of the loss is fitted to: one loss for each row, and which rows."""
+"""What a model of one loss is fitted to: a number for each row, and which rows."""
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64
 
 from thalweg.proposers.archive import Archive
 
@@ -36,18 +36,3 @@ def at_level(
     met = [b for b, count in counts.items() if count >= enough]
     level = max(met) if met else max(counts, key=lambda b: (counts[b], b))
     return budget == level
-
-
-def spread_subset(
-    y: Float64[np.ndarray, " n"], size: int, rng: np.random.Generator
-) -> Int64[np.ndarray, " m"]:
-    """A third best, a third latest, the rest random; in order, all if few enough."""
-    n = len(y)
-    if n <= size:
-        return np.arange(n)
-    keep = np.zeros(n, bool)
-    keep[np.argsort(y, kind="stable")[: size // 3]] = True
-    keep[np.flatnonzero(~keep)[-(size // 3) :]] = True
-    rest = np.flatnonzero(~keep)
-    keep[rng.choice(rest, size - keep.sum(), replace=False)] = True
-    return np.flatnonzero(keep)
