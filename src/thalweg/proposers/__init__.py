@@ -17,6 +17,7 @@ from thalweg.proposers.base import (
 from thalweg.proposers.bohb import BOHB
 from thalweg.proposers.choice_gp import ChoiceGaussianProcess
 from thalweg.proposers.dehb import DEHB
+from thalweg.proposers.forest import RandomForest
 from thalweg.proposers.freeze_thaw import FreezeThaw
 from thalweg.proposers.generations import AbstractGenetic
 from thalweg.proposers.genetic import Genetic
@@ -57,6 +58,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "choice_gp": ChoiceGaussianProcess,
         "bananas": Bananas,
         "tpe": TPE,
+        "forest": RandomForest,
         "successive_halving": SuccessiveHalving,
         "hyperband": Hyperband,
         "freeze_thaw": FreezeThaw,
@@ -96,6 +98,7 @@ __all__ = [
     "Outcome",
     "Proposal",
     "Random",
+    "RandomForest",
     "RegularizedEvolution",
     "Rung",
     "Sobol",
