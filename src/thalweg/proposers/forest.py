@@ -20,7 +20,7 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.evenly_first import evenly_first
-from thalweg.proposers.modelled import at_level, scalar_loss, spread_subset
+from thalweg.proposers.modelled import at_level, scalar_loss
 from thalweg.spaces import Space, row_keys
 from thalweg.surrogates import log_expected_improvement, warp
 from thalweg.surrogates.candidates import pool
@@ -38,8 +38,7 @@ class RandomForest(AbstractProposer[Archive]):
 
     Begins with `initial` points that are evenly spread. Later each row is a random
     candidate with probability `explore`. The forest has `trees` trees; beyond
-    `max_observations` they learn from a third that is best, a third that is latest and
-    a random rest. If trials have budgets, from those of the largest budget that
+    `max_observations` they learn from the best half of those and a random rest. If trials have budgets, from those of the largest budget that
     `initial` finite losses are known of.
     """
 
@@ -99,7 +98,7 @@ class RandomForest(AbstractProposer[Archive]):
     ) -> Float64[np.ndarray, "n d"]:
         """Up to `n` candidates, one after the other; each is then believed."""
         space, y = state.space, warp(loss)
-        some = spread_subset(y, self.max_observations, rng)
+        some = _subset(y, self.max_observations, rng)
         x, y = state.x[known[some]], y[some]
         forest = Forest(space, x, y, rng, trees=self.trees)
         for leaves in forest.leaves(pending):
@@ -135,3 +134,14 @@ class RandomForest(AbstractProposer[Archive]):
             left[i] = False
             forest.believe(at[i])
         return rows[chosen]
+
+
+def _subset(
+    y: Float64[np.ndarray, " m"], size: int, rng: np.random.Generator
+) -> Int64[np.ndarray, " k"]:
+    """The best half of `size`, and a random rest; all if few enough."""
+    if len(y) <= size:
+        return np.arange(len(y))
+    order = np.argsort(y, kind="stable")
+    best, rest = np.split(order, [size // 2])
+    return np.append(best, rng.choice(rest, size - len(best), replace=False))
