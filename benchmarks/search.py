@@ -146,6 +146,7 @@ def main() -> None:
     parser.add_argument("--proposers", nargs="*", default=[], choices=PROPOSERS)
     parser.add_argument("--peers", nargs="*", default=[], choices=PEERS)
     parser.add_argument("--groups", nargs="+", default=["nas", "hpo", "functions"])
+    parser.add_argument("--tasks", nargs="*", help="only those whose name has a word")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--data", help="folder of the tables; else $THALWEG_DATA")
@@ -155,7 +156,9 @@ def main() -> None:
     parser.add_argument("--summary", action="store_true", help="only print the tables")
     parser.add_argument("--pack", action="store_true", help="record these results")
     arguments = parser.parse_args()
+    words = arguments.tasks or [""]
     arena = tasks(arguments.groups, arguments.data)
+    arena = [task for task in arena if any(word in task.name for word in words)]
     if not arguments.summary:
         _run(arguments, arena)
     results = read(arguments.results)
