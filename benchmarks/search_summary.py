@@ -120,6 +120,8 @@ def wins_table(found: Curves, methods: list[str], chosen: list[Task]) -> str:
         "| --- " * (len(marks) + 2) + "|",
     ]
     for method in ours:
+        if not any((method, task.name) in found for task in chosen):
+            continue
         for peer in peers:
             cells = []
             for mark in marks:
