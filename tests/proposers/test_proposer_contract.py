@@ -47,6 +47,7 @@ CASES = {
     "gp alone": GaussianProcess(initial=2),
     "gp by thompson": GaussianProcess(initial=4, acquisition="thompson"),
     "gp by ucb": GaussianProcess(initial=4, acquisition="ucb", per_second=True),
+    "gp, bent": GaussianProcess(initial=4, input_warping=True),
     "choice_gp, encoded": ChoiceGaussianProcess(initial=2, encoding=np.cos),
     "halving, small": SuccessiveHalving(trials=9, min_budget=1 / 9),
     "halving of sobol": SuccessiveHalving(sampler=Sobol()),

@@ -11,7 +11,7 @@ the number of trials: Hvarfner et al. 2022 (piBO), https://arxiv.org/abs/2204.11
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import generator
@@ -19,7 +19,8 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
-from thalweg.proposers.modelling import build, modelled
+from thalweg.proposers.modelled import at_level
+from thalweg.proposers.modelling import build
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, row_keys
 
@@ -44,6 +45,7 @@ class GaussianProcess(AbstractProposer[Archive]):
     initial: int | None = None
     acquisition: Literal["log_ei", "thompson", "ucb"] = "log_ei"
     per_second: bool = False  # expected improvement per second (`Outcome.cost`)
+    input_warping: bool = False  # bend coordinates where the loss varies unevenly
     max_observations: int = 300
 
     rank_based: ClassVar[bool] = False
@@ -72,7 +74,7 @@ class GaussianProcess(AbstractProposer[Archive]):
         """Spread or believed-in points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
         seen, known = state.seen(), len(state) + len(state.pending)
-        marks = modelled(state, self._initial(state.space))
+        marks = self._level(state)
         ready = marks.sum() >= 2
         count = min(n, max(0, self._initial(space) - known)) if ready else n
         x = self._first(state, count, seen, known, rng)
@@ -99,7 +101,7 @@ class GaussianProcess(AbstractProposer[Archive]):
 
     def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
         """Of the lowest mean; None before two finite losses are known."""
-        marks = modelled(state, self._initial(state.space))
+        marks = self._level(state)
         if marks.sum() < 2:
             return None
         from thalweg.surrogates import one_thread
@@ -107,9 +109,19 @@ class GaussianProcess(AbstractProposer[Archive]):
         rng = np.random.default_rng(int(state.seed))
         with one_thread():
             models = build(
-                state, marks, state.x[:0], most=self.max_observations, rng=rng
+                state,
+                marks,
+                state.x[:0],
+                most=self.max_observations,
+                bent=self.input_warping,
+                rng=rng,
             )
         return state.x[models.places[models.best()[0]]]
+
+    def _level(self, state: Archive) -> Bool[np.ndarray, " n"]:
+        """Marks the outcomes of the budget that is modelled."""
+        enough = self._initial(state.space)
+        return at_level(state.budget, state.losses.sum(1), enough)
 
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial
@@ -150,6 +162,7 @@ class GaussianProcess(AbstractProposer[Archive]):
                 pending,
                 most=self.max_observations,
                 by_cost=self.per_second,
+                bent=self.input_warping,
                 rng=rng,
             )
             land = models.landscape(self.acquisition, faith=faith)

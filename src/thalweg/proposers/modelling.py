@@ -1,4 +1,4 @@
-"""From an archive to Gaussian processes: which rows they see, and of what targets."""
+"""From an archive to Gaussian processes: one for all that was measured of a trial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from thalweg.proposers.archive import Archive
+from thalweg.proposers.modelled import spread_subset
 from thalweg.surrogates import (
     Bound,
     Data,
@@ -18,6 +19,7 @@ from thalweg.surrogates import (
     Merit,
     Posterior,
     bilog,
+    choose_shapes,
     fit_once,
     nondominated,
     order,
@@ -86,19 +88,24 @@ def build(
     most: int,
     rng: np.random.Generator,
     by_cost: bool = False,
+    bent: bool = False,
 ) -> Models:
     """Models of the marked rows, at most so many of them."""
-    embedding = Embedding(state.space)
     places = np.flatnonzero(marks)
     losses, limits = state.losses[places], state.constraints[places]
-    ranks = np.argsort(order(losses, limits), kind="stable")
-    rows = subset(ranks, most, rng)
+    ranks = _ranks(losses, limits)
+    rows = spread_subset(ranks, most, rng)
     first = places[: settled(len(places))]
-    few = subset(
-        np.argsort(order(state.losses[first], state.constraints[first])),
+    few = spread_subset(
+        _ranks(state.losses[first], state.constraints[first]),
         FITTED,
         np.random.default_rng([int(state.seed), len(first)]),
     )
+    shapes = None
+    if bent:  # by the first objective, for all of them
+        early_loss = warp(state.loss[first])[few]
+        shapes = choose_shapes(state.space, state.x[first[few]], early_loss)
+    embedding = Embedding(state.space, shapes)
     features = embedding.features(state.x[places[rows]])
     early = embedding.features(state.x[first[few]])
     waiting = embedding.features(pending)
@@ -128,21 +135,6 @@ def build(
     )
 
 
-def modelled(state: Archive, enough: int) -> Bool[np.ndarray, " n"]:
-    """Marks the outcomes of the largest budget that `enough` finite losses are of.
-
-    If no budget has as many, the one with the most; none if nothing is finite.
-    """
-    finite = np.isfinite(state.losses.sum(1))
-    counts = {b: finite[state.budget == b].sum() for b in np.unique(state.budget)}
-    if not counts:
-        return finite
-    plenty = [b for b, c in counts.items() if c >= enough]
-    level = max(plenty) if plenty else max(counts, key=lambda b: (counts[b], b))
-    marks = state.budget == level
-    return marks if finite[marks].any() else np.zeros(len(marks), bool)
-
-
 def settled(count: int) -> int:
     """How many of `count` observations, the first ones, settle the hyper-parameters."""
     if count <= FRESH:
@@ -151,20 +143,11 @@ def settled(count: int) -> int:
     return int(FRESH * GROWTH**steps + 1e-9)
 
 
-def subset(
-    rank: Int64[np.ndarray, " n"], size: int, rng: np.random.Generator
-) -> Int64[np.ndarray, " k"]:
-    """A third best, a third latest, the rest random; in order, all if few enough."""
-    n = len(rank)
-    if n <= size:
-        return np.arange(n)
-    keep = np.zeros(n, bool)
-    keep[np.argsort(rank, kind="stable")[: size // 3]] = True
-    latest = np.flatnonzero(~keep)[-(size // 3) :]
-    keep[latest] = True
-    rest = np.flatnonzero(~keep)
-    keep[rng.choice(rest, size - keep.sum(), replace=False)] = True
-    return np.flatnonzero(keep)
+def _ranks(
+    losses: Float64[np.ndarray, "n m"], constraints: Float64[np.ndarray, "n c"]
+) -> Float64[np.ndarray, " n"]:
+    """Each row's place from the best."""
+    return np.argsort(order(losses, constraints), kind="stable").astype(np.float64)
 
 
 def _log_cost(

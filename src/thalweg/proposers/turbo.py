@@ -20,7 +20,8 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
-from thalweg.proposers.modelling import Models, build, modelled
+from thalweg.proposers.modelled import at_level
+from thalweg.proposers.modelling import Models, build
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, first_unseen, row_keys
 from thalweg.surrogates.pareto import violations
@@ -74,7 +75,8 @@ class TrustRegion(AbstractProposer[TurboState]):
         space, seen = archive.space, archive.seen()
         inside = state.member == state.region
         waiting = len(archive.pending) - len(state.late)
-        marks = inside & modelled(archive, self._initial(space))
+        marks = at_level(archive.budget, archive.losses.sum(1), self._initial(space))
+        marks &= inside
         count = min(n, max(0, self._initial(space) - inside.sum() - max(0, waiting)))
         if not marks.any():
             count = n

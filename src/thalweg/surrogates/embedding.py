@@ -12,13 +12,17 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from thalweg.spaces import AbstractDiscrete, Space
+from thalweg.surrogates.kumaraswamy import Shapes, bend, slope
 
 
 class Embedding:
-    """The map from the unit cube to features, each belonging to one dimension."""
+    """The map from the unit cube to features, each belonging to one dimension.
 
-    def __init__(self, space: Space):
-        self.space = space
+    With `shapes`, numeric and ordinal coordinates are bent first (`kumaraswamy`).
+    """
+
+    def __init__(self, space: Space, shapes: Shapes | None = None):
+        self.space, self.shapes = space, shapes
         group: list[int] = []
         for j, (kind, levels, conditional) in enumerate(
             zip(space.kinds, space.levels, space.conditional, strict=True)
@@ -42,25 +46,28 @@ class Embedding:
         space, active = self.space, self.space.active(u)
         values = np.zeros((len(u), len(self.group)))
         slopes = np.zeros_like(values)
+        bent, rate = u, np.ones_like(u)
+        if self.shapes is not None:
+            bent, rate = bend(u, self.shapes), slope(u, self.shapes)
         start = 0
         for j, kind in enumerate(space.kinds):
-            here, x, levels = active[:, j], u[:, j], space.levels[j]
+            here, x, levels = active[:, j], bent[:, j], space.levels[j]
             if kind == "choice":
                 parameter = space.parameters[space.dimensions[j]]
                 assert isinstance(parameter, AbstractDiscrete)
                 assert levels is not None
                 # the cell after the last is "absent"
-                cell = np.where(here, parameter.index(x), levels)
+                cell = np.where(here, parameter.index(u[:, j]), levels)
                 values[np.arange(len(u)), start + cell] = np.sqrt(0.5)
                 start += levels + space.conditional[j]
             elif space.conditional[j]:
                 values[:, start] = np.where(here, np.cos(x), 0.0)
                 values[:, start + 1] = np.where(here, np.sin(x), 0.0)
-                slopes[:, start] = -values[:, start + 1]
-                slopes[:, start + 1] = values[:, start]
+                slopes[:, start] = -values[:, start + 1] * rate[:, j]
+                slopes[:, start + 1] = values[:, start] * rate[:, j]
                 start += 2
             else:
                 values[:, start] = x
-                slopes[:, start] = 1.0
+                slopes[:, start] = rate[:, j]
                 start += 1
         return values, slopes
