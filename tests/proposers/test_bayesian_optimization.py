@@ -6,8 +6,7 @@ import pytest
 
 from thalweg.core.errors import InvalidInput
 from thalweg.proposers import GaussianProcess, Outcome, Random, starting_from
-from thalweg.proposers.modelled import spread_subset
-from thalweg.proposers.modelling import FRESH, GROWTH, build, settled
+from thalweg.proposers.modelling import FRESH, GROWTH, build, settled, subset
 from thalweg.spaces import Choice, Float, Int, Ordinal, Space, row_keys
 from thalweg.testing.problems import BRANIN, RECIPE, SYNTHETIC
 from thalweg.testing.proposers import Driver, assert_lower
@@ -60,11 +59,11 @@ def test_pending_rows_are_kept_away_from():
 
 def test_the_subset_keeps_the_best_and_the_latest():
     y = np.random.default_rng(0).standard_normal(1000)
-    rows = spread_subset(y, 90, np.random.default_rng(1))
+    rows = subset(y, 90, np.random.default_rng(1))
     assert len(set(rows.tolist())) == 90
     assert set(np.argsort(y)[:30]) <= set(rows.tolist())
     assert set(range(980, 1000)) <= set(rows.tolist())
-    np.testing.assert_array_equal(spread_subset(y, 1000, None), np.arange(1000))
+    np.testing.assert_array_equal(subset(y, 1000, None), np.arange(1000))
 
 
 def told(n, d=12):

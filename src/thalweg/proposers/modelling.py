@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from thalweg.proposers.archive import Archive
-from thalweg.proposers.modelled import spread_subset
 from thalweg.surrogates import (
     Bound,
     Data,
@@ -94,9 +93,9 @@ def build(
     places = np.flatnonzero(marks)
     losses, limits = state.losses[places], state.constraints[places]
     ranks = _ranks(losses, limits)
-    rows = spread_subset(ranks, most, rng)
+    rows = subset(ranks, most, rng)
     first = places[: settled(len(places))]
-    few = spread_subset(
+    few = subset(
         _ranks(state.losses[first], state.constraints[first]),
         FITTED,
         np.random.default_rng([int(state.seed), len(first)]),
@@ -141,6 +140,22 @@ def settled(count: int) -> int:
         return count
     steps = np.floor(np.log(count / FRESH) / np.log(GROWTH) + 1e-9)
     return int(FRESH * GROWTH**steps + 1e-9)
+
+
+def subset(
+    rank: Float64[np.ndarray, " n"], size: int, rng: np.random.Generator
+) -> Int64[np.ndarray, " k"]:
+    """A third best, a third latest, the rest random; in order, all if few enough."""
+    n = len(rank)
+    if n <= size:
+        return np.arange(n)
+    keep = np.zeros(n, bool)
+    keep[np.argsort(rank, kind="stable")[: size // 3]] = True
+    latest = np.flatnonzero(~keep)[-(size // 3) :]
+    keep[latest] = True
+    rest = np.flatnonzero(~keep)
+    keep[rng.choice(rest, size - keep.sum(), replace=False)] = True
+    return np.flatnonzero(keep)
 
 
 def _ranks(
