@@ -7,10 +7,11 @@ For each table and seed, random search trains in full for `--seconds` with the s
 space, recipe and trainer of `TabularClassifier`; its best validation score is the mark.
 Every other proposer then searches the same space, on the same splits but from draws of
 its own, until one of its trials is as good, or for as long. No search begins with given
-configurations, and no ensembles are made. The clock runs from the first ask to the
-moment when the trial's last network was read, compiling included; reading and preparing
-the table, the same for all, are not. Before anything is measured each table's programs
-are compiled once into the cache on disk that all processes share.
+configurations, unless `--portfolio` lets all of them begin with those that
+`TabularClassifier` begins with; no ensembles are made. The clock runs from the first ask
+to the moment when the trial's last network was read, compiling included; reading and
+preparing the table, the same for all, are not. Before anything is measured each table's
+programs are compiled once into the cache on disk that all processes share.
 
 Every search is a fresh process bound to `--cores` (one core: one member at a time). Its
 result is one line of JSON; what is there is not run again. On a busy machine
@@ -41,7 +42,7 @@ TABLES = (
     "house8L",
     "wine_quality_white",
 )
-METHODS = ("hyperband", "asha", "bohb")
+METHODS = ("hyperband", "asha", "bohb", "freeze_thaw", "freeze_thaw per second")
 OTHER = 1000  # added to the seeds of those that are held against random search
 SLACK = 120  # seconds beyond the limit before a process is killed
 
@@ -65,6 +66,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--results", type=Path, default=Path("multi_fidelity.jsonl"))
+    parser.add_argument(
+        "--portfolio", action="store_true", help="every search begins with it"
+    )
     parser.add_argument("--summary", action="store_true", help="only print the table")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -87,7 +91,7 @@ def _fresh(
     for record in _read(arguments.results):
         if (record["table"], record["method"], record["seed"]) == (table, method, seed):
             return record
-    job = json.dumps([table, method, seed, arguments.seconds, mark, arguments.clock])
+    job = json.dumps([table, method, seed, mark, vars(arguments) | {"results": ""}])
     ended = run(
         [sys.executable, __file__, "--worker", job],
         cores=arguments.cores,
@@ -111,10 +115,11 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _measure(
-    table: str, method: str, seed: int, seconds: float, mark: float | None, clock: str
+    table: str, method: str, seed: int, mark: float | None, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """One search: when it reached the mark (random search: how far it came)."""
-    if clock == "cpu":
+    seconds = settings["seconds"]
+    if settings["clock"] == "cpu":
         time.monotonic = time.process_time
     from thalweg.training.devices import configure
 
@@ -123,7 +128,8 @@ def _measure(
 
     from thalweg.automl.fit import Settings, prepare
     from thalweg.data import load_table
-    from thalweg.proposers import PROPOSERS
+    from thalweg.proposers import PROPOSERS, starting_from
+    from thalweg.spaces.presets import portfolio
     from thalweg.study import Search
     from thalweg.training import Engine
 
@@ -132,7 +138,11 @@ def _measure(
     data = load_table(split.X_train, split.y_train, task)
     prepared = prepare(data, Settings(time_limit=seconds, seed=seed))
     warm = method == "warm"
-    proposer = PROPOSERS["random" if warm else method]()
+    name, per_second, _ = method.partition(" per second")
+    kind: Any = PROPOSERS["random" if warm else name]
+    proposer = kind(per_second=True) if per_second else kind()
+    if settings["portfolio"]:
+        proposer = starting_from(proposer, portfolio(prepared.plan.space))
     engine = Engine(prepared.problem.training_task(), steps=prepared.plan.round_steps)
     watch = _Until(-math.inf if mark is None else mark)
     if warm:

@@ -27,6 +27,7 @@ FITTED = 128  # observations that settle the hyper-parameters, at most
 OBSERVED = 384  # observations that the model holds, at most
 FROZEN = 128  # trials that may be thawed, at most: those of the best last loss
 OUTLYING = 1.5  # quartile ranges above the third quartile that losses may be
+TIMED = 64  # trials whose seconds are modelled, at most: the latest
 BELIEVED = 64  # pending rows, at most: the latest
 POOL = 128  # uniform rows that may begin a trial …
 NEARBY = 16  # … and perturbations of each of the best trials' rows
@@ -36,19 +37,22 @@ LEAST, MOST = -4.0, -1.0  # log10 of the improvement wished for, in spreads of l
 
 
 class FreezeThaw(AbstractProposer[Archive]):
-    """Where curves differ in shape: a slow beginner may be the best in the end.
+    """For some dozens to some hundred trainings whose curves are smooth.
 
     Each trial begins with `min_budget` and is frozen. A model of all curves then asks,
     of every frozen trial and of many new ones, how probable it is that training for a
     random while longer beats the best loss by a random margin; whoever leads is trained
     to `factor` times its budget. (Horizon and margin are drawn because no single choice
     suits short and long searches.) Every other time, on average, it is the frozen trial
-    whose predicted end is best, so that some curves are soon known to their ends.
+    whose predicted end is best, so that some curves are soon known to their ends. With
+    `per_second` what is cheap comes first where seconds per trial differ; the same seed
+    then gives other trials on another machine.
     """
 
     min_budget: int | float = 1 / 27  # fraction of a full training
     factor: int | float = 3**0.5
-    initial: int | None = None  # trials before the model; None: by the dimensions
+    initial: int = 6  # random trials before the model
+    per_second: bool = False  # divide by what training is predicted to take
     greed: float = 0.5  # how often the frozen trial of the best predicted end goes on
 
     rank_based: ClassVar[bool] = False
@@ -57,7 +61,7 @@ class FreezeThaw(AbstractProposer[Archive]):
 
     def __check_init__(self) -> None:
         depth(self.min_budget, self.factor)
-        if self.initial is not None and self.initial < 1:
+        if self.initial < 1:
             raise InvalidInput(f"`initial` must be at least 1, but got {self.initial}.")
         if not 0 <= self.greed <= 1:
             raise InvalidInput(
@@ -77,10 +81,9 @@ class FreezeThaw(AbstractProposer[Archive]):
     def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
         """Random trials at first, then what is most likely to improve."""
         space, rng, seen = state.space, generator(key), state.seen()
-        least = self.initial or max(5, space.dim + 1)
         known = int((np.isfinite(state.losses).all(1) & (state.trial >= 0)).sum())
         begun = len(np.unique(state.trial)) + int((state.pending_parent < 0).sum())
-        count = n if known < 2 else min(n, max(0, least - begun))
+        count = n if known < 2 else min(n, max(0, self.initial - begun))
         x = state.x[:0]
         if count:
             x = draw(space, count, seen, lambda m: rng.random((m, space.dim)), rng)
@@ -111,6 +114,8 @@ class FreezeThaw(AbstractProposer[Archive]):
         rng: np.random.Generator,
     ) -> Proposal:
         """Up to `n` rows of the largest probability of improvement, one by one."""
+        from scipy.special import log_ndtr
+
         from thalweg.surrogates import Curves, Embedding, Points, fit_curves
 
         space, features = state.space, Embedding(state.space).features
@@ -131,7 +136,12 @@ class FreezeThaw(AbstractProposer[Archive]):
             for i in range(len(kind)):
                 at = features(kind.x[i : i + 1])
                 model.believe(Points(at, kind.budget[[i]], kind.parent[[i]]))
-        ends, _ = model.cross(Points(thawed.features, np.ones(len(x)), number))
+        price = np.zeros(len(x))
+        if self.per_second:
+            price = np.log(after - budget) + _log_rate(state, x)
+        end = Points(thawed.features, np.ones(len(x)), number)
+        ends, spreads = model.predict(end)
+        ends = -ends if not self.per_second else log_ndtr((best - ends) / spreads)
         chosen: list[int] = []
         left = np.ones(len(x), bool)
         while len(chosen) < n and left.any():
@@ -140,11 +150,11 @@ class FreezeThaw(AbstractProposer[Archive]):
             mean, reduced = model.cross(ahead)
             for _ in range(min(GROUP, n - len(chosen), int(left.sum()))):
                 mark = best - spread * 10 ** rng.uniform(LEAST, MOST)
-                # the probability of improvement rises with it
-                score = (mark - mean) / model.deviation(ahead, reduced)
+                z = (mark - mean) / model.deviation(ahead, reduced)
+                score = log_ndtr(z) - price
                 free, frozen = left, left & (parent >= 0)
                 if frozen.any() and rng.random() < self.greed:
-                    score, free = -ends, frozen
+                    score, free = ends - price, frozen
                 i = int(np.argmax(np.where(free, score, -np.inf)))
                 chosen.append(i)
                 left[i] = False
@@ -213,6 +223,30 @@ def _latest(state: Archive) -> Int64[np.ndarray, " t"]:
     ran = np.flatnonzero(state.trial >= 0)
     _, last = np.unique(state.trial[ran][::-1], return_index=True)
     return ran[::-1][last]
+
+
+def _log_rate(
+    state: Archive, x: Float64[np.ndarray, "m d"]
+) -> Float64[np.ndarray, " m"]:
+    """The logarithm of the seconds that a full training of each row would take.
+
+    By a process of what trials took until now; 0 where seconds are not told, or alike.
+    """
+    from thalweg.surrogates import Data, Embedding, Posterior, fit
+
+    latest = _latest(state)
+    timed = np.isfinite(state.cost[latest]) & (state.cost[latest] > 0)
+    rows = latest[timed][-TIMED:]
+    rate = np.log(state.cost[rows] / state.budget[rows])
+    if len(rows) < 2 or rate.std() < 0.1:
+        return np.zeros(len(x))
+    embedding = Embedding(state.space)
+    y = (rate - rate.mean()) / rate.std()
+    known = embedding.features(state.x[rows])
+    data = Data(known, embedding.group, y, state.space.dim)
+    posterior = Posterior(fit(data, starts=1), data)
+    mean, _ = posterior.predict(embedding.features(x))
+    return rate.mean() + rate.std() * mean
 
 
 def _pending(state: Archive) -> Proposal:
