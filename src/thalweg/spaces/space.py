@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -236,6 +236,14 @@ class Space:
                 except InvalidInput as error:
                     raise InvalidInput(f"Parameter {name!r}: {error}") from None
         return {name: found[name] for name in self.parameters if name in found}
+
+    def build(self, value: Callable[[str], Any]) -> Config:
+        """The configuration of `value(name)`, called parents first, for what exists."""
+        found: Config = {}
+        for name in self._activity.order:
+            if self._activity.exists(name, found):
+                found[name] = value(name)
+        return self.validate(found)
 
     def with_fixed(self, **values: Any) -> "Space":
         """The space where each named parameter has one value; it loses its dimension.
