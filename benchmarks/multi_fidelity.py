@@ -8,10 +8,10 @@ space, recipe and trainer of `TabularClassifier`; its best validation score is t
 Every other proposer then searches the same space, on the same splits but from draws of
 its own, until one of its trials is as good, or for as long. No search begins with given
 configurations, unless `--portfolio` lets all of them begin with those that
-`TabularClassifier` begins with; no ensembles are made. The clock runs from the first ask
-to the moment when the trial's last network was read, compiling included; reading and
-preparing the table, the same for all, are not. Before anything is measured each table's
-programs are compiled once into the cache on disk that all processes share.
+`TabularClassifier` begins with; no ensembles are made. The clock runs from the first
+ask to the moment when the trial's last network was read, compiling included; reading
+and preparing the table, the same for all, are not. Before anything is measured each
+table's programs are compiled once into the cache on disk that all processes share.
 
 Every search is a fresh process bound to `--cores` (one core: one member at a time). Its
 result is one line of JSON; what is there is not run again. On a busy machine
