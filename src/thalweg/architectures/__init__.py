@@ -10,6 +10,7 @@ from thalweg.architectures import (
     nasbench101_network,
     nasbench201,
     nasbench201_network,
+    weisfeiler_lehman,
 )
 from thalweg.architectures.cells import Cells
 from thalweg.architectures.model_spec import ModelSpec
@@ -22,4 +23,5 @@ __all__ = [
     "nasbench101_network",
     "nasbench201",
     "nasbench201_network",
+    "weisfeiler_lehman",
 ]
