@@ -37,9 +37,10 @@ class RandomForest(AbstractProposer[Archive]):
     """Suits spaces of many choices and conditions, and losses with cliffs.
 
     Begins with `initial` points that are evenly spread. Later each row is a random
-    candidate with probability `explore`. The forest has `trees` trees; beyond
-    `max_observations` they learn from the best half of those and a random rest. If trials have budgets, from those of the largest budget that
-    `initial` finite losses are known of.
+    candidate with probability `explore`. The forest has `trees` trees. They learn from
+    at most `max_observations` trials, half of them the best, the others random; if
+    trials have budgets, from those of the largest budget that `initial` finite losses
+    are known of.
     """
 
     initial: int = 10

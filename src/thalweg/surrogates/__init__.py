@@ -6,6 +6,7 @@ from thalweg.surrogates.curves import Curves, Points, fit_curves
 from thalweg.surrogates.embedding import Embedding
 from thalweg.surrogates.ensemble import Ensemble
 from thalweg.surrogates.gp import Posterior
+from thalweg.surrogates.importance import fanova
 from thalweg.surrogates.input_warping import choose_shapes
 from thalweg.surrogates.likelihood import Data, fit, fit_once
 from thalweg.surrogates.maximize import Landscape, best_batch
@@ -39,6 +40,7 @@ __all__ = [
     "bilog",
     "chebyshev",
     "choose_shapes",
+    "fanova",
     "fit",
     "fit_curves",
     "fit_once",

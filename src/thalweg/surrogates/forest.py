@@ -16,8 +16,10 @@ from thalweg.spaces import AbstractDiscrete, Space
 ABSENT = -1.0
 
 
-def columns(space: Space, u: Float64[np.ndarray, "n d"]) -> Float32[np.ndarray, "n f"]:
-    """The features of canonical rows."""
+def columns(
+    space: Space, u: Float64[np.ndarray, "n d"], *, absent: float = ABSENT
+) -> Float32[np.ndarray, "n f"]:
+    """The features of canonical rows; `absent` stands for numbers that are."""
     active, blocks = space.active(u), []
     for j, (kind, levels) in enumerate(zip(space.kinds, space.levels, strict=True)):
         here = active[:, j, None]
@@ -27,7 +29,7 @@ def columns(space: Space, u: Float64[np.ndarray, "n d"]) -> Float32[np.ndarray, 
             assert levels is not None
             blocks.append(np.eye(levels)[parameter.index(u[:, j])] * here)
         else:
-            blocks.append(np.where(here, u[:, j, None], ABSENT))
+            blocks.append(np.where(here, u[:, j, None], absent))
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
