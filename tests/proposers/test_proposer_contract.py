@@ -10,6 +10,7 @@ from thalweg.proposers import (
     PBT,
     PROPOSERS,
     ChoiceGaussianProcess,
+    DifferentialEvolution,
     FreezeThaw,
     GaussianProcess,
     Genetic,
@@ -44,6 +45,10 @@ CASES = {
         elites=2,
         generational=True,
     ),
+    "differences, few": DifferentialEvolution(
+        population=4, strategy="current_to_pbest1"
+    ),
+    "differences from the best": DifferentialEvolution(population=5, strategy="best1"),
     "gp alone": GaussianProcess(initial=2),
     "gp by thompson": GaussianProcess(initial=4, acquisition="thompson"),
     "gp by ucb": GaussianProcess(initial=4, acquisition="ucb", per_second=True),

@@ -17,6 +17,7 @@ from thalweg.proposers.base import (
 from thalweg.proposers.bohb import BOHB
 from thalweg.proposers.choice_gp import ChoiceGaussianProcess
 from thalweg.proposers.dehb import DEHB
+from thalweg.proposers.differential_evolution import DifferentialEvolution
 from thalweg.proposers.forest import RandomForest
 from thalweg.proposers.freeze_thaw import FreezeThaw
 from thalweg.proposers.generations import AbstractGenetic
@@ -53,6 +54,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "regularized_evolution": RegularizedEvolution,
         "genetic": Genetic,
         "nsga2": NSGA2,
+        "differential_evolution": DifferentialEvolution,
         "gp": GaussianProcess,
         "turbo": TrustRegion,
         "choice_gp": ChoiceGaussianProcess,
@@ -87,6 +89,7 @@ __all__ = [
     "Auto",
     "Bananas",
     "ChoiceGaussianProcess",
+    "DifferentialEvolution",
     "FreezeThaw",
     "GaussianProcess",
     "Genetic",
