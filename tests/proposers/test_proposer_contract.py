@@ -5,6 +5,7 @@ import pytest
 
 from thalweg.proposers import (
     ASHA,
+    CMAES,
     DEHB,
     PB2,
     PBT,
@@ -49,6 +50,7 @@ CASES = {
         population=4, strategy="current_to_pbest1"
     ),
     "differences from the best": DifferentialEvolution(population=5, strategy="best1"),
+    "cma_es, doubling": CMAES(population=4, restarts="ipop"),
     "gp alone": GaussianProcess(initial=2),
     "gp by thompson": GaussianProcess(initial=4, acquisition="thompson"),
     "gp by ucb": GaussianProcess(initial=4, acquisition="ucb", per_second=True),

@@ -20,6 +20,7 @@ SHARED = {
     "lattice",
     "modelling",
     "modelled",
+    "normal",
     "population",
     "sequence",
     "starting_from",

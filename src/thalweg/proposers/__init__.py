@@ -16,6 +16,7 @@ from thalweg.proposers.base import (
 )
 from thalweg.proposers.bohb import BOHB
 from thalweg.proposers.choice_gp import ChoiceGaussianProcess
+from thalweg.proposers.cma_es import CMAES
 from thalweg.proposers.dehb import DEHB
 from thalweg.proposers.differential_evolution import DifferentialEvolution
 from thalweg.proposers.forest import RandomForest
@@ -55,6 +56,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "genetic": Genetic,
         "nsga2": NSGA2,
         "differential_evolution": DifferentialEvolution,
+        "cma_es": CMAES,
         "gp": GaussianProcess,
         "turbo": TrustRegion,
         "choice_gp": ChoiceGaussianProcess,
@@ -75,6 +77,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
 __all__ = [
     "ASHA",
     "BOHB",
+    "CMAES",
     "DEHB",
     "NSGA2",
     "PB2",
