@@ -20,6 +20,7 @@ SHARED = {
     "lattice",
     "modelling",
     "modelled",
+    "lstm",
     "normal",
     "population",
     "sequence",

@@ -17,6 +17,7 @@ from thalweg.proposers.base import (
 from thalweg.proposers.bohb import BOHB
 from thalweg.proposers.choice_gp import ChoiceGaussianProcess
 from thalweg.proposers.cma_es import CMAES
+from thalweg.proposers.controller import Controller
 from thalweg.proposers.dehb import DEHB
 from thalweg.proposers.differential_evolution import DifferentialEvolution
 from thalweg.proposers.forest import RandomForest
@@ -57,6 +58,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "nsga2": NSGA2,
         "differential_evolution": DifferentialEvolution,
         "cma_es": CMAES,
+        "controller": Controller,
         "gp": GaussianProcess,
         "turbo": TrustRegion,
         "choice_gp": ChoiceGaussianProcess,
@@ -92,6 +94,7 @@ __all__ = [
     "Auto",
     "Bananas",
     "ChoiceGaussianProcess",
+    "Controller",
     "DifferentialEvolution",
     "FreezeThaw",
     "GaussianProcess",
