@@ -153,6 +153,32 @@ def test_earlier_studies_are_told_first():
         tw.Study(tw.Space({"y": tw.Float(0, 1)}), warm_start=[old])
 
 
+def test_importance_tells_what_mattered_for_each_objective():
+    space = tw.Space(
+        {
+            "big": tw.Float(0, 1),
+            "small": tw.Float(0, 1),
+            "kind": tw.Choice(["a", "b"]),
+            "only": tw.Int(1, 3).when("kind", ["a"]),
+            "k": tw.Constant(1),
+        }
+    )
+    study = tw.Study(space, proposer="random", objectives=BOTH, seed=0)
+    study.optimize(
+        lambda c: (c["big"] + 0.1 * c["small"], 1.0 if c["kind"] == "a" else 2.0),
+        n_trials=60,
+    )
+    accuracy, seconds = study.importance(), study.importance("seconds")
+    assert accuracy.names[0] == "big"
+    assert accuracy.shares[0] > 3 * max(accuracy.shares[1:])
+    assert set(accuracy.names) == {"big", "small", "kind", "only"}
+    assert set(seconds.names[:2]) == {"kind", "only"}
+    few = told([1.0]).importance()
+    assert "at least 20 trials" in few.reason
+    with pytest.raises(UnknownName, match="Known: accuracy, seconds"):
+        study.importance("memory")
+
+
 @pytest.mark.parametrize(
     ("act", "error", "words"),
     [

@@ -12,6 +12,7 @@ Ranks, since a few bad trials would outweigh all others; trials that diverged sh
 worst rank.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -47,24 +48,42 @@ class Importance:
 
 def importance(data: ReportData) -> Importance:
     """Of the hyper-parameters that differ between trials; deterministic."""
-    trials = data.trials
-    names = Facts.of(data).searched()
+    trials: Any = data.trials
     if len(trials):
         trials = trials[trials["status"].isin(RANKED)]
-    if not names or len(trials) < ENOUGH:
+    names = Facts.of(data).searched()
+    score = numbers(trials, "score") if len(trials) else np.zeros(0)
+    return importance_of(
+        {name: list(trials[f"config.{name}"]) for name in names},
+        budget=numbers(trials, "budget") if len(trials) else score,
+        loss=-score if data.maximize else score,
+    )
+
+
+def importance_of(
+    columns: "Mapping[str, Sequence[Any]]",
+    *,
+    budget: "Float[np.ndarray, ' n']",
+    loss: "Float[np.ndarray, ' n']",
+) -> Importance:
+    """Of hyper-parameters by their columns, with None or NaN where one is absent.
+
+    A loss that is not finite is worse than all; the loss itself counts only by rank.
+    """
+    names, count = list(columns), len(loss)
+    if not names or count < ENOUGH:
         reason = (
-            f"It takes at least {ENOUGH} trials to tell, and there are {len(trials)}."
-            if len(trials) < ENOUGH
+            f"It takes at least {ENOUGH} trials to tell, and there are {count}."
+            if count < ENOUGH
             else "No hyper-parameter differed between the trials."
         )
         return Importance((), (), (), nan, reason)
-    rows = np.unique(np.linspace(0, len(trials) - 1, MOST).astype(int))
-    trials = trials.iloc[rows]
-    blocks = [encoded(trials[f"config.{name}"]) for name in names]
-    budget = numbers(trials, "budget")
+    rows = np.unique(np.linspace(0, count - 1, MOST).astype(int))
+    blocks = [encoded([columns[name][row] for row in rows]) for name in names]
+    budget = budget[rows]
     if len(set(budget)) > 1:  # halving: what was trained longer is better, too
         blocks.append(encoded(budget))
-    shares, explained = _forest_shares(blocks, _ranks(data, trials))
+    shares, explained = _forest_shares(blocks, _ranks(loss[rows]))
     shares = shares[:, : len(names)]
     mean, error = shares.mean(0), shares.std(0, ddof=1) / FOLDS**0.5
     order = np.argsort(-mean, kind="stable")
@@ -96,12 +115,11 @@ def encoded(values: Any) -> "Float[np.ndarray, 'n c']":
     return (texts[:, None] == np.unique(texts)[None, :]).astype(float)
 
 
-def _ranks(data: ReportData, trials: Any) -> "Float[np.ndarray, ' n']":
-    """From 0, the worst, to 1; equal scores share a rank."""
+def _ranks(loss: "Float[np.ndarray, ' n']") -> "Float[np.ndarray, ' n']":
+    """From 0, the worst, to 1; equal losses share a rank."""
     from scipy.stats import rankdata
 
-    score = numbers(trials, "score") * (1.0 if data.maximize else -1.0)
-    score = np.where(np.isfinite(score), score, -np.inf)
+    score = np.where(np.isfinite(loss), -loss, -np.inf)
     return (rankdata(score) - 1) / max(1, len(score) - 1)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from thalweg.core.errors import InvalidInput, SearchError, unknown_name
 from thalweg.core.typing import Config
+from thalweg.report.importance import Importance, importance_of
 from thalweg.spaces import Space
 from thalweg.study.goals import Goals
 from thalweg.study.ledger import Ledger, key_of
@@ -128,6 +129,24 @@ def curve(ledger: Ledger, trial: int) -> "pd.DataFrame":
 
     found = ledger.reports.curve(trial)
     return pd.DataFrame(found.values, index=pd.Index(found.steps, name="step"))
+
+
+def importances(ledger: Ledger, objective: str | None) -> Importance:
+    """Which parameters mattered for an objective, by the trials so far."""
+    goals, trials = ledger.goals, ledger.trials
+    name = next(iter(goals.objectives)) if objective is None else objective
+    if name not in goals.objectives:
+        raise unknown_name("objective", name, goals.objectives)
+    place = list(goals.objectives).index(name)
+    columns = {
+        name: [trial.config.get(name) for trial in trials]
+        for name in ledger.space.parameters
+    }
+    return importance_of(
+        {n: c for n, c in columns.items() if len({repr(v) for v in c}) > 1},
+        budget=np.array([trial.budget for trial in trials], np.float64),
+        loss=np.array([trial.losses[place] for trial in trials], np.float64),
+    )
 
 
 def earlier(

@@ -17,6 +17,7 @@ import numpy as np
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Config
 from thalweg.proposers import PROPOSERS, AbstractProposer
+from thalweg.report.importance import Importance
 from thalweg.spaces import Space
 from thalweg.study import answers, worker
 from thalweg.study.events import Told, asking, claiming, reporting, telling
@@ -283,6 +284,13 @@ class Study:
     def to_dataframe(self) -> "pd.DataFrame":
         """One row per evaluation; a parameter `p` is in column `config_p`."""
         return answers.frame(self.ledger)
+
+    def importance(self, objective: str | None = None) -> Importance:
+        """Which parameters mattered: shares of the ranks' variance, with their errors.
+
+        By permutation in a random forest of what was told; see `report.importance`.
+        """
+        return answers.importances(self.ledger, objective)
 
     def reports(self, trial: int) -> "pd.DataFrame":
         """What a trial reported: a row per step, a column per value."""
