@@ -42,11 +42,11 @@ class ControllerState(eqx.Module):
 
 
 class Controller(AbstractProposer[ControllerState]):
-    """Of historical interest, for many hundred trials of architectures.
+    """For architectures and other choices, and some hundred trials or more.
 
     An LSTM samples dimension after dimension; after every `batch` outcomes a step of
     Adam makes what was better than expected more likely. `rule="ppo"` takes several
-    careful steps for each batch.
+    careful steps for each batch, and wants about a third of the `learning_rate`.
     """
 
     rule: Literal["reinforce", "ppo"] = "reinforce"
