@@ -43,7 +43,7 @@ def test_sizes_that_one_can_count_by_hand(vertices, edges, operations, size):
 
 def test_every_drawing_has_the_number_of_its_hash():
     drawings = np.random.default_rng(0).permutation(every_row(SMALL))[:1200]
-    rows = np.concatenate([SMALL.index_of(np.arange(SMALL.size)), drawings])
+    rows = np.concatenate([SMALL.member(np.arange(SMALL.size)), drawings])
     number = SMALL.numbers(*SMALL.drawn(rows))
     seen = {}
     for row, n in zip(rows, number.tolist(), strict=True):
@@ -56,7 +56,7 @@ def test_every_drawing_has_the_number_of_its_hash():
 
 def test_numbers_and_representatives_are_inverse():
     every = np.arange(SMALL.size)
-    rows = SMALL.index_of(every)
+    rows = SMALL.member(every)
     np.testing.assert_array_equal(SMALL.numbers(*SMALL.drawn(rows)), every)
     np.testing.assert_array_equal(SMALL.canonical(rows), rows)
     drawn, labels = SMALL.cells(every)

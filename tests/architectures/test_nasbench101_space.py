@@ -207,7 +207,7 @@ def test_continuous_adjacency_reaches_valid_cells():
         encodings.from_continuous(u[:, 1:])
 
 
-@pytest.mark.parametrize("name", ["random", "sobol", "gp"])
+@pytest.mark.parametrize("name", ["random", "sobol", "grid", "gp"])
 def test_proposers_search_cells_and_pay_for_none_twice(name):
     def loss(config):
         return -sum(config[f"op_{i}"] == C3 for i in range(1, 6))

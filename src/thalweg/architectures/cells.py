@@ -70,7 +70,7 @@ class Cells(AbstractNormalForm):
 
     def canonical(self, index: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, "n k"]:
         """The representatives of rows of values' numbers."""
-        return self.index_of(self.numbers(*self.drawn(index)))
+        return self.member(self.numbers(*self.drawn(index)))
 
     def drawn(self, index: Int64[np.ndarray, "n k"]) -> tuple[Graphs, Labels]:
         """The graphs and labels that rows of values' numbers spell out."""
@@ -101,7 +101,7 @@ class Cells(AbstractNormalForm):
         labels = table.code[number, None] // self._digits % self.operations
         return table.drawings.own[table.graph[number]], labels
 
-    def index_of(self, number: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n k"]:
+    def member(self, number: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n k"]:
         """The representatives of cells by number."""
         graphs, labels = self.cells(number)
         index = edge_bits(graphs).astype(np.int64)

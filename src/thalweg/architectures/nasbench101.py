@@ -56,7 +56,7 @@ def numbers(x: Rows) -> Int64[np.ndarray, " n"]:
 
 def rows_of(number: Int64[np.ndarray, " n"]) -> Rows:
     """The canonical rows of cells by number."""
-    return _centres(cells().index_of(np.asarray(number)))
+    return _centres(cells().member(np.asarray(number)))
 
 
 def specs(x: Rows) -> list[ModelSpec]:

@@ -128,8 +128,11 @@ class EdgeCells(AbstractNormalForm):
 
     def canonical(self, index: Int64[np.ndarray, "n k"]) -> Int64[np.ndarray, "n k"]:
         """The classes' first cells."""
-        first = classes()[index @ _DIGITS]
-        return first[:, None] // _DIGITS % len(OPERATIONS)
+        return _operations(classes()[index @ _DIGITS])
+
+    def member(self, number: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n k"]:
+        """The classes' first cells, in the order of the cells."""
+        return _operations(np.unique(classes())[number])
 
     def to_dict(self) -> dict[str, Any]:
         """The name alone."""
@@ -173,6 +176,11 @@ def paths(x: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n f"]:
 
 
 _DIGITS = len(OPERATIONS) ** np.arange(len(EDGES) - 1, -1, -1)
+
+
+def _operations(cell: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n k"]:
+    """The numbers of the operations of cells by number."""
+    return cell[:, None] // _DIGITS % len(OPERATIONS)
 
 
 def _index(x: Float64[np.ndarray, "n d"]) -> Int64[np.ndarray, "n d"]:

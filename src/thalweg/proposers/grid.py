@@ -42,8 +42,7 @@ class Grid(AbstractProposer[GridState]):
     def init(self, space: Space, *, key: Key) -> GridState:
         """Before the first combination."""
         del key
-        first = Lattice(space, self.resolution).first()
-        return GridState(space, first, np.array(False))
+        return GridState(space, np.zeros(space.dim, np.int64), np.array(False))
 
     def propose(self, state: GridState, n: int, *, key: Key) -> Proposal:
         """The next `n` combinations, or what is left."""

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from thalweg.spaces import Space, first_unseen
+from thalweg.spaces import Space
 
 
 class Lattice:
@@ -11,47 +11,46 @@ class Lattice:
 
     A continuum gives `resolution` values from end to end, a number of more levels than
     that as many of them spread evenly; listed values all take part. Without a
-    `resolution`, which needs a finite space, all of its configurations.
+    `resolution`, which needs a finite space, all of its configurations. Parameters that
+    a normal form ties together take part as its classes: the first one's digit is the
+    class's number.
     """
 
     def __init__(self, space: Space, resolution: int | None = None):
         self.space = space
         self.axes = [_axis(space, j, resolution) for j in range(space.dim)]
         self.slowest_first = space.parents_first
+        self.counts = [len(axis) for axis in self.axes]
+        form = space.normal_form
+        names = [] if form is None else form.levels
+        self.tied = [space.dimensions.index(name) for name in names]
+        for j in self.tied:
+            self.counts[j] = 1
+        if form is not None:
+            self.counts[self.tied[0]] = form.size
+
+    def rows(self, digits: Int64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n d"]:
+        """The canonical rows at `digits`, one digit for each dimension."""
+        u = np.zeros(digits.shape)
+        for j, axis in enumerate(self.axes):
+            if j not in self.tied:
+                u[:, j] = axis[digits[:, j]]
+        if self.space.normal_form is not None:
+            index = self.space.normal_form.member(digits[:, self.tied[0]])
+            for j, column in zip(self.tied, index.T, strict=True):
+                u[:, j] = self.space.centres(j, column)
+        return self.space.canonical(u)
 
     def point(self, digits: Int64[np.ndarray, " d"]) -> Float64[np.ndarray, " d"]:
-        """The canonical row at `digits`, one digit for each dimension."""
-        row = np.array([axis[i] for axis, i in zip(self.axes, digits, strict=True)])
-        return self.space.canonical(row.reshape(1, -1))[0]
-
-    def first(self) -> Int64[np.ndarray, " d"]:
-        """The digits of the first point."""
-        digits = np.zeros(self.space.dim, np.int64)
-        following = self.after(digits) if self._repeats(digits) else digits
-        assert following is not None
-        return following
+        """The canonical row at `digits`."""
+        return self.rows(digits[None])[0]
 
     def after(self, digits: Int64[np.ndarray, " d"]) -> Int64[np.ndarray, " d"] | None:
         """The digits that follow, or None after the last ones."""
-        following = self._next(digits)
-        while following is not None and self._repeats(following):
-            following = self._next(following)
-        return following
-
-    def _repeats(self, digits: Int64[np.ndarray, " d"]) -> bool:
-        """Whether a normal form gives the row at `digits` to others."""
-        if self.space.normal_form is None:
-            return False
-        tied = [self.space.dimensions.index(n) for n in self.space.normal_form.levels]
-        point = self.point(digits)
-        return any(point[j] != self.axes[j][digits[j]] for j in tied)
-
-    def _next(self, digits: Int64[np.ndarray, " d"]) -> Int64[np.ndarray, " d"] | None:
-        row = np.array([axis[i] for axis, i in zip(self.axes, digits, strict=True)])
-        active = self.space.active(row.reshape(1, -1))[0]
+        active = self.space.active(self.rows(digits[None]))[0]
         digits = digits.copy()
         for j in reversed(self.slowest_first):
-            if active[j] and digits[j] + 1 < len(self.axes[j]):
+            if active[j] and digits[j] + 1 < self.counts[j]:
                 digits[j] += 1
                 return digits
             digits[j] = 0
@@ -59,11 +58,10 @@ class Lattice:
 
     def points(self) -> Float64[np.ndarray, "n d"]:
         """All of them, in order."""
-        if self.axes and not any(self.space.conditional):
-            every = np.meshgrid(*self.axes, indexing="ij")
-            rows = self.space.canonical(np.stack([axis.ravel() for axis in every], 1))
-            return rows[first_unseen(rows, set())]
-        rows, digits = [], self.first()
+        if self.counts and not any(self.space.conditional):
+            every = np.arange(np.prod(self.counts))
+            return self.rows(np.stack(np.unravel_index(every, self.counts), axis=1))
+        rows, digits = [], np.zeros(self.space.dim, np.int64)
         while digits is not None:
             rows.append(self.point(digits))
             digits = self.after(digits)

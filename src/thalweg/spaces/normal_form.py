@@ -46,6 +46,10 @@ class AbstractNormalForm(ABC):
         """
 
     @abstractmethod
+    def member(self, number: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n k"]:
+        """The representatives of classes by number, from 0 to `size - 1`."""
+
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: the type's name and its fields."""
 

@@ -65,7 +65,7 @@ class NASBench101(AbstractTable):
         super().__init__(
             f"NAS-Bench-101 {metric}",
             cells.space(),
-            cells.cells().index_of(self.columns.number).astype(np.int8),
+            cells.cells().member(self.columns.number).astype(np.int8),
             {b: 100 - 100 * final[:, e].astype(np.float64) for b, e in share.items()},
             seconds={b: spent[:, e] for b, e in share.items()},
         )
