@@ -279,6 +279,7 @@ def test_the_table_has_a_row_per_evaluation():
         (lambda s: tw.Study({"x": 1}), InvalidInput, "must be a Space"),
         (lambda s: tw.Study(LINE, proposer="bayes"), UnknownName, "Known: auto"),
         (lambda s: tw.Study(LINE, storage=3), InvalidInput, "storage"),
+        (lambda s: tw.Study(LINE, proposer=Random), InvalidInput, "a name or a propos"),
         (
             lambda s: tw.Study(LINE, proposer="hyperband").optimize(square),
             InvalidInput,

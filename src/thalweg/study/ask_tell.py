@@ -71,7 +71,7 @@ class Study:
     ):
         self.space = Space.of(space)
         self.goals = Goals.of(objectives, constraints)
-        self.proposer = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
+        self.proposer = _proposer(proposer)
         self.seed = seed
         self.name = name
         self.stopping = as_rule(stopping)
@@ -403,3 +403,16 @@ class Study:
             f"<Study: {len(ledger.trials)} evaluations by {name} over {self.space.dim} "
             f"dimensions, {len(ledger.pending)} pending; {answers.summary(ledger)}>"
         )
+
+
+def _proposer(given: Any) -> AbstractProposer[Any]:
+    """By its name, or itself."""
+    if isinstance(given, str):
+        return PROPOSERS[given]()
+    if isinstance(given, AbstractProposer):
+        return given
+    raise InvalidInput(
+        "`proposer` must be a name or a proposer such as `Random()`, but got "
+        f"{given!r}. Make one of a class, and wrap a sampler of Optuna's by "
+        "`study.optuna.from_optuna`."
+    )
