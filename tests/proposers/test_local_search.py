@@ -110,14 +110,12 @@ def test_first_improvement_moves_at_once():
 
 
 def test_a_plateau_is_walked_over():
-    line = Space({"n": Int(0, 11)})
-    driver = Driver(LocalSearch("first", 1), line)
-
-    def loss(config):
-        return 0.0 if config["n"] == 11 else 1.0
-
-    driver.run(loss, 12, batch=1)
-    assert len(driver.state.walk) > 1 or driver.told[0].loss[0] == 0
+    driver = Driver(LocalSearch("first", 1), CUBE).run(lambda config: 1.0, 12, batch=1)
+    assert len(driver.state.walk) == 1
+    driver.run(lambda config: 1.0, 13, batch=1)  # all of the 12 neighbours are known
+    assert len(driver.state.walk) == 2
+    first, second = driver.state.archive.x[driver.state.walk]
+    assert (first != second).sum() == 1
 
 
 def test_a_configuration_that_is_told_is_moved_to():
