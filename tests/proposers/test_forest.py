@@ -26,7 +26,7 @@ def propose(x, losses, n, *, space=PLANE, constraints=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", [HARTMANN6, RECIPE], ids=lambda p: p.name)
 def test_beats_random(problem):
-    check_beats_random(RandomForest(), problem, batch=5)
+    check_beats_random(RandomForest(), problem, seeds=12, evaluations=60, batch=10)
 
 
 def test_proposes_where_losses_are_low():
