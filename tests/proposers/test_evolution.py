@@ -235,7 +235,7 @@ def test_infeasible_parents_come_last(proposer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [Genetic, RegularizedEvolution, NSGA2])
+@pytest.mark.parametrize("make", [Genetic, RegularizedEvolution])
 @pytest.mark.parametrize("problem", [BRANIN, HARTMANN6, RECIPE], ids=lambda p: p.name)
 def test_evolution_beats_random(make, problem):
     check_beats_random(make(), problem, seeds=20, evaluations=100)

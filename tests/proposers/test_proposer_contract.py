@@ -75,8 +75,6 @@ CASES = {
 @pytest.mark.parametrize("check", PROPOSER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", CASES)
 def test_contract(name, check):
-    if check.__name__ == "check_sizes" and "gp" in name:
-        pytest.skip("a thousand rows at once take the process minutes")
     check(CASES[name])
 
 
@@ -87,8 +85,6 @@ WARM = [check for check in PROPOSER_CHECKS if check.__name__ not in OTHER_SPACES
 @pytest.mark.parametrize("check", WARM, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", ["random", "gp", "successive_halving"])
 def test_contract_of_warm_starts(name, check):
-    if check.__name__ == "check_sizes" and "gp" in name:
-        pytest.skip("a thousand rows at once take the process minutes")
     check(starting_from(PROPOSERS[name](), [RECIPE.best]))
 
 
