@@ -13,7 +13,7 @@ from thalweg.core.typing import Config
 from thalweg.spaces import AbstractParameter, Constant, Float, Int, Space
 from thalweg.spaces.listed import AbstractListed
 from thalweg.spaces.values import as_lists
-from thalweg.study.optuna.library import optuna
+from thalweg.study.optuna.installed import optuna
 
 
 def distributions(space: Space) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from thalweg.proposers.archive import Archive
 from thalweg.proposers.distinct import draw
 from thalweg.spaces import Space
 from thalweg.study.optuna.distributions import distributions, theirs, value_of
-from thalweg.study.optuna.library import optuna
+from thalweg.study.optuna.installed import optuna
 
 
 class OptunaSampler(AbstractProposer[Archive]):

@@ -10,7 +10,7 @@ from thalweg.core.errors import InvalidInput
 from thalweg.proposers import PROPOSERS, AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
 from thalweg.study.optuna.distributions import distributions, ours, theirs
-from thalweg.study.optuna.library import optuna
+from thalweg.study.optuna.installed import optuna
 
 ROW = "thalweg:row"  # among a trial's attributes: the proposed row
 

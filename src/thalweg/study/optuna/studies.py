@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from thalweg.core.errors import InvalidInput
 from thalweg.spaces import Space
 from thalweg.study.optuna.distributions import distributions, ours, theirs
-from thalweg.study.optuna.library import optuna
+from thalweg.study.optuna.installed import optuna
 
 if TYPE_CHECKING:
     from thalweg.study.ask_tell import Study
