@@ -3,12 +3,15 @@
     python benchmarks/multi_fidelity.py --results multi_fidelity.jsonl
     python benchmarks/multi_fidelity.py --results multi_fidelity.jsonl --summary
 
-For each table and seed, random search trains in full for `--seconds` with the search
-space, recipe and trainer of `TabularClassifier`; its best validation score is the mark.
-Every other proposer then searches the same space, on the same splits but from draws of
-its own, until one of its trials is as good, or for as long. No search begins with given
-configurations, unless `--portfolio` lets all of them begin with those that
-`TabularClassifier` begins with; no ensembles are made. The clock runs from the first
+For each table and seed, random search trains in full for `--seconds`; its best
+validation score is the mark. Every other proposer then searches the same space, on the
+same splits but from draws of its own, until one of its trials is as good, or for as
+long. `--space plain` is what somebody with a network of their own would search with
+`tw.search`: the recipe of an MLP for 60 epochs, on a hold-out fifth. `--space automl`
+is the space, recipe and folds of `TabularClassifier`, of which a minute on a core holds
+some five full trainings. No search begins with given configurations, unless
+`--portfolio` lets all of them begin with those that `TabularClassifier` begins with; no
+ensembles are made. The clock runs from the first
 ask to the moment when the trial's last network was read, compiling included; reading
 and preparing the table, the same for all, are not. Before anything is measured each
 table's programs are compiled once into the cache on disk that all processes share.
@@ -42,7 +45,8 @@ TABLES = (
     "house8L",
     "wine_quality_white",
 )
-METHODS = ("hyperband", "asha", "bohb", "freeze_thaw", "freeze_thaw per second")
+METHODS = ("hyperband", "asha", "asha of gp", "bohb", "freeze_thaw")
+EPOCHS, BATCH = 60, 128  # of a full training in the plain space
 OTHER = 1000  # added to the seeds of those that are held against random search
 SLACK = 120  # seconds beyond the limit before a process is killed
 
@@ -63,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, nargs="+", default=[0])
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--tables", nargs="+", default=TABLES)
+    parser.add_argument("--space", choices=("plain", "automl"), default="plain")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--results", type=Path, default=Path("multi_fidelity.jsonl"))
@@ -126,32 +131,26 @@ def _measure(
     configure()
     import jax.random as jr
 
-    from thalweg.automl.fit import Settings, prepare
-    from thalweg.data import load_table
-    from thalweg.proposers import PROPOSERS, starting_from
+    from thalweg.proposers import starting_from
     from thalweg.spaces.presets import portfolio
     from thalweg.study import Search
     from thalweg.training import Engine
 
-    split = load(table, seed=seed)
-    task = "classification" if split.is_classification else "regression"
-    data = load_table(split.X_train, split.y_train, task)
-    prepared = prepare(data, Settings(time_limit=seconds, seed=seed))
-    warm = method == "warm"
-    name, per_second, _ = method.partition(" per second")
-    kind: Any = PROPOSERS["random" if warm else name]
-    proposer = kind(per_second=True) if per_second else kind()
-    if settings["portfolio"]:
-        proposer = starting_from(proposer, portfolio(prepared.plan.space))
-    engine = Engine(prepared.problem.training_task(), steps=prepared.plan.round_steps)
+    plain = settings["space"] == "plain"
+    made = _plain(table, seed) if plain else _automl(table, seed, seconds)
+    problem, space, recipe, steps = made
+    engine = Engine(problem.training_task(), steps=steps)
     watch = _Until(-math.inf if mark is None else mark)
-    if warm:
-        return _warm(prepared, engine, table)
+    if method == "warm":
+        return _warm(space, recipe, engine, table)
+    proposer = _proposer(method)
+    if settings["portfolio"]:
+        proposer = starting_from(proposer, portfolio(space))
     begin, cpu = time.monotonic(), time.process_time()
     search = Search(
-        prepared.problem,
-        prepared.plan.space,
-        prepared.recipe,
+        problem,
+        space,
+        recipe,
         proposer,
         engine,
         keep=1,
@@ -175,12 +174,65 @@ def _measure(
     }
 
 
-def _warm(prepared: Any, engine: Any, table: str) -> dict[str, Any]:
+def _proposer(method: str) -> Any:
+    from thalweg.proposers import PROPOSERS
+
+    name, _, sampler = method.partition(" of ")
+    name, per_second, _ = name.partition(" per second")
+    kind: Any = PROPOSERS[name]
+    options = {"sampler": PROPOSERS[sampler]()} if sampler else {}
+    return kind(**options, **({"per_second": True} if per_second else {}))
+
+
+def _automl(table: str, seed: int, seconds: float) -> tuple[Any, Any, Any, int]:
+    """What `TabularClassifier` searches: problem, space, recipe, steps of a round."""
+    from thalweg.automl.fit import Settings, prepare
+    from thalweg.data import load_table
+
+    split = load(table, seed=seed)
+    task = "classification" if split.is_classification else "regression"
+    data = load_table(split.X_train, split.y_train, task)
+    prepared = prepare(data, Settings(time_limit=seconds, seed=seed))
+    plan = prepared.plan
+    return prepared.problem, plan.space, prepared.recipe, plan.round_steps
+
+
+def _plain(table: str, seed: int) -> tuple[Any, Any, Any, int]:
+    """An MLP of one to three layers and its recipe, on a hold-out fifth."""
+    import thalweg as tw
+    from thalweg.training import Assembler
+
+    space = tw.Space(
+        {
+            "depth": tw.Int(1, 3),
+            "activation": tw.Choice(["relu", "tanh", "silu"]),
+            "optimizer": tw.Choice(["sgd", "momentum", "adamw"]),
+            "learning_rate": tw.Float(1e-4, 1.0, log=True),
+            "momentum": tw.Float(0.5, 0.99).when("optimizer", ["momentum"]),
+            "dropout": tw.Float(0.0, 0.5),
+        }
+    )
+    split = load(table, seed=seed)
+    problem = tw.Problem.of(split.X_train, split.y_train, validation=0.2)
+    per_epoch = len(problem.splits.train[0]) / BATCH
+    steps = max(1, round(EPOCHS * per_epoch / 27))
+    recipe = Assembler(
+        space,
+        loss=problem.loss,
+        batch_size=BATCH,
+        steps_per_epoch=per_epoch,
+        epochs=EPOCHS,
+        round_steps=steps,
+        patience=math.inf,
+    )
+    return problem, space, recipe, steps
+
+
+def _warm(space: Any, recipe: Any, engine: Any, table: str) -> dict[str, Any]:
     """Compile every program that the space can ask for; train nothing."""
     rng = np.random.default_rng(0)
-    space = prepared.plan.space
     for config in space.decode(rng.random((200, space.dim))):
-        bench = engine._bench(prepared.recipe(config))
+        bench = engine._bench(recipe(config))
         if not bench.ready:
             bench.program.compile(engine.task)
             bench.ready = True
