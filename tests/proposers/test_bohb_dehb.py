@@ -140,7 +140,7 @@ def test_offspring_are_rand_1_bin():
     ("proposer", "evaluations"), [(BOHB(), 200), (DEHB(min_budget=1 / 9), 400)]
 )
 def test_it_beats_random(proposer, evaluations, problem):
-    check_beats_random(proposer, problem, evaluations=evaluations, batch=9)
+    check_beats_random(proposer, problem, seeds=16, evaluations=evaluations, batch=9)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,7 @@ def test_processes_share_a_study_and_survive_kills(tmp_path, proposer):
     for _ in range(5):  # in the midst of an evaluation
         workers[0].stdout.readline()
     workers[0].kill()
+    workers[0].communicate()
     outputs = [process.communicate()[0] for process in workers[1:]]
     assert [process.returncode for process in workers[1:]] == [0, 0]
     again = start(url, total, 0, proposer)  # takes up what is left, if anything is
