@@ -24,11 +24,10 @@ from thalweg.core.rng import generator
 from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
-from thalweg.proposers.distinct import draw
+from thalweg.proposers.evenly_first import evenly_first
 from thalweg.proposers.modelled import at_level, scalar_loss
-from thalweg.proposers.sobol import sequence
 from thalweg.proposers.variation import mutated
-from thalweg.spaces import Space, first_unseen, row_keys
+from thalweg.spaces import Space, first_unseen
 
 if TYPE_CHECKING:
     from thalweg.surrogates import Field
@@ -48,9 +47,10 @@ CHANGES = 30  # times
 class ChoiceGaussianProcess(AbstractProposer[Archive]):
     """The best use of 10 to 1,000 trials where all or most dimensions are choices.
 
-    Begins with `initial` points of a Sobol sequence. `encoding` maps canonical rows
-    `[n, d]` to features `[n, f]` in which similar architectures are close (see
-    `thalweg.architectures`); without one, places and numbers of values have to do.
+    Begins with `initial` points of a Sobol sequence, half of them of users' priors if
+    there are any. `encoding` maps canonical rows `[n, d]` to features `[n, f]` in which
+    similar architectures are close (see `thalweg.architectures`); without one, places
+    and numbers of values have to do.
     Continuous dimensions are only sampled: where they prevail, use `GaussianProcess`.
     Beyond `max_observations` the model is of a third that is best, a third that is
     latest and a random rest. If trials have budgets, it is of the largest budget that
@@ -81,30 +81,16 @@ class ChoiceGaussianProcess(AbstractProposer[Archive]):
 
     def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
         """Sobol points at first, then where improvement is expected."""
-        space, rng = state.space, generator(key)
-        known, seen = state.known, state.seen()
+        rng = generator(key)
         loss = scalar_loss(state, rng)
         modelled = at_level(state.budget, loss, self.initial)
-        ready = modelled.sum() >= 2
-        count = min(n, max(0, self.initial - len(known))) if ready else n
-        sample = sequence(space.dim, int(state.seed), len(known))
-        x = draw(space, count, seen, sample, rng) if count else known[:0]
-        seen.update(row_keys(x))
-        if len(x) < n and ready:
-            from thalweg.surrogates import one_thread
 
-            pending = np.concatenate([state.pending, x])
+        def improve(pending: np.ndarray, seen: set[bytes], n: int) -> np.ndarray:
             told, y = state.x[modelled], loss[modelled]
-            with one_thread():
-                best = self._improve(space, told, y, pending, seen, n - len(x), rng)
-            seen.update(row_keys(best))
-            x = np.concatenate([x, best])
-        if len(x) < n:  # a finite space that is nearly exhausted
-            rest = draw(
-                space, n - len(x), seen, lambda m: rng.random((m, space.dim)), rng
-            )
-            x = np.concatenate([x, rest])
-        return Proposal.fresh(x)
+            return self._improve(state.space, told, y, pending, seen, n, rng)
+
+        found = improve if modelled.sum() >= 2 else None
+        return evenly_first(state, n, found, initial=self.initial, rng=rng)
 
     def expect(self, state: Archive, proposal: Proposal) -> Archive:
         """The rows are pending: believed at their predicted means."""
