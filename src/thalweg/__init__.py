@@ -14,6 +14,7 @@ _ROOMS = (
     "architectures",
     "automl",
     "benchmarks",
+    "cells",
     "core",
     "data",
     "diagnosis",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thalweg.architectures import ModelSpec
 from thalweg.benchmarks.nasbench101.tfrecord import masked_crc
+from thalweg.cells import ModelSpec
 
 
 def frames(contents: Sequence[bytes]) -> bytes:

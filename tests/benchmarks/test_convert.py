@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from thalweg.architectures import nasbench201 as cells
 from thalweg.benchmarks import FCNet, NASBench201, NASBenchMacro, convert
 from thalweg.benchmarks.fcnet import space as fcnet_space
+from thalweg.cells import nasbench201 as cells
 from thalweg.core.errors import InvalidInput, UnknownName
 
 

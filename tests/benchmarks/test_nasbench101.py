@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from nasbench101_file import frames, measurements, message, row, varint, write
 
-from thalweg.architectures import ModelSpec, nasbench101
 from thalweg.benchmarks import simulate
 from thalweg.benchmarks.nasbench101 import NASBench, NASBench101, convert
 from thalweg.benchmarks.nasbench101.model_metrics import decode
 from thalweg.benchmarks.nasbench101.tfrecord import masked_crc, records
+from thalweg.cells import ModelSpec, nasbench101
 from thalweg.core.errors import DataError, InvalidInput, UnknownName
 
 # a message of the official file, and what it says

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.architectures import nasbench201 as cells
 from thalweg.benchmarks import NASBench201
+from thalweg.cells import nasbench201 as cells
 from thalweg.core.errors import InvalidInput, UnknownName
 
 

@@ -1,10 +1,12 @@
-"""Neural architecture search: the cells that are searched, and what models see of them.
+"""Neural architecture search: what is searched, and how it becomes a network.
 
 from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
-from thalweg.architectures import (
+from thalweg.cells import (
+    Cells,
+    ModelSpec,
     encodings,
     nasbench101,
     nasbench101_network,
@@ -12,8 +14,6 @@ from thalweg.architectures import (
     nasbench201_network,
     weisfeiler_lehman,
 )
-from thalweg.architectures.cells import Cells
-from thalweg.architectures.model_spec import ModelSpec
 
 __all__ = [
     "Cells",

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.architectures import nasbench201 as cells
 from thalweg.benchmarks.fcnet import EPOCHS
 from thalweg.benchmarks.fcnet import space as fcnet_space
+from thalweg.cells import nasbench201 as cells
 from thalweg.core.errors import InvalidInput, unknown_name
 
 Arrays = dict[str, np.ndarray]

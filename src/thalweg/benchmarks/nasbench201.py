@@ -13,9 +13,9 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from thalweg.architectures import nasbench201 as cells
 from thalweg.benchmarks.files import find, read
 from thalweg.benchmarks.table import AbstractTable
+from thalweg.cells import nasbench201 as cells
 from thalweg.core.errors import InvalidInput, unknown_name
 
 FILE = "nasbench201/nasbench201.npz"

@@ -33,7 +33,7 @@ class Bananas(AbstractProposer[Archive]):
 
     Begins with `initial` uniform rows. The predictors see the values themselves, or the
     features `[n, f]` that `encoding` gives for canonical rows `[n, d]` (see
-    `thalweg.architectures`). An `ask` takes the same time however many trials are told
+    `thalweg.cells`). An `ask` takes the same time however many trials are told
     and rows are asked for, nearly. Up to some 200 trials, `choice_gp` finds more.
     """
 

@@ -49,7 +49,7 @@ class ChoiceGaussianProcess(AbstractProposer[Archive]):
 
     Begins with `initial` points of a Sobol sequence, half of them of users' priors if
     there are any. `encoding` maps canonical rows `[n, d]` to features `[n, f]` in which
-    similar architectures are close (see `thalweg.architectures`); without one, places
+    similar architectures are close (see `thalweg.cells`); without one, places
     and numbers of values have to do.
     Continuous dimensions are only sampled: where they prevail, use `GaussianProcess`.
     Beyond `max_observations` the model is of a third that is best, a third that is

@@ -14,8 +14,8 @@ from thalweg.spaces.parameter import AbstractDiscrete, AbstractParameter
 # The forms of our own architectures live above this room: loaded when a record of a
 # space names one.
 NORMAL_FORMS = {
-    "Cells": "thalweg.architectures.cells",
-    "EdgeCells": "thalweg.architectures.nasbench201",
+    "Cells": "thalweg.cells.cells",
+    "EdgeCells": "thalweg.cells.nasbench201",
 }
 
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from thalweg.architectures import ModelSpec
-from thalweg.architectures import nasbench101 as cells
 from thalweg.benchmarks.files import find
 from thalweg.benchmarks.nasbench101.columns import Columns, load
 from thalweg.benchmarks.nasbench101.reading import METRICS, REPEATS
 from thalweg.benchmarks.table import AbstractTable
+from thalweg.cells import ModelSpec
+from thalweg.cells import nasbench101 as cells
 from thalweg.core.errors import DataError, InvalidInput, UnknownName, unknown_name
 
 FILE = "nasbench101/nasbench_full.tfrecord"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int32, Int64, UInt8
 
-from thalweg.architectures import nasbench101 as cells
 from thalweg.benchmarks.files import read
 from thalweg.benchmarks.nasbench101.reading import Reading, places_of
 from thalweg.benchmarks.nasbench101.tfrecord import records
+from thalweg.cells import nasbench101 as cells
 from thalweg.core.errors import InvalidInput
 
 SUFFIX = ".thalweg.npz"

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from thalweg.architectures import graphs
-from thalweg.architectures import nasbench101 as cells
 from thalweg.benchmarks.nasbench101.model_metrics import decode
+from thalweg.cells import graphs
+from thalweg.cells import nasbench101 as cells
 from thalweg.core.errors import DataError
 
 REPEATS = 3

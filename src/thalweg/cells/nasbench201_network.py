@@ -10,7 +10,7 @@ of a residual block; so has the end, before the last layer.
 import itertools
 from collections.abc import Sequence
 
-from thalweg.architectures.nasbench201 import check
+from thalweg.cells.nasbench201 import check
 
 CHANNELS = (16, 32, 64)
 CELLS = 5  # of a stage

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from thalweg.architectures.model_spec import CONV1X1, CONV3X3, ModelSpec
-from thalweg.architectures.nasbench101 import check
+from thalweg.cells.model_spec import CONV1X1, CONV3X3, ModelSpec
+from thalweg.cells.nasbench101 import check
 
 SIDES = {CONV1X1: 1, CONV3X3: 3}  # of a convolution's kernel
 

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from thalweg.architectures import nasbench201
-from thalweg.architectures.nasbench201 import EDGES, OPERATIONS
+from thalweg.cells import nasbench201
+from thalweg.cells.nasbench201 import EDGES, OPERATIONS
 from thalweg.core.errors import InvalidInput
 from thalweg.proposers import Random
 from thalweg.spaces import Space, row_keys

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from thalweg.architectures import Cells, ModelSpec, graphs, nasbench101
-from thalweg.architectures.model_spec import hash_module
+from thalweg.cells import Cells, ModelSpec, graphs, nasbench101
+from thalweg.cells.model_spec import hash_module
 from thalweg.core.errors import InvalidInput
 
 SMALL = Cells(vertices=5, edges=6, operations=2)

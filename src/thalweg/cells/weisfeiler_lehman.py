@@ -11,9 +11,9 @@ surroundings may share a feature.
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from thalweg.architectures import nasbench101
-from thalweg.architectures.graphs import pruned
-from thalweg.architectures.nasbench201 import EDGES, OPERATIONS
+from thalweg.cells import nasbench101
+from thalweg.cells.graphs import pruned
+from thalweg.cells.nasbench201 import EDGES, OPERATIONS
 from thalweg.spaces.parameter import equal_cells
 
 Graphs = Bool[np.ndarray, "n v v"]

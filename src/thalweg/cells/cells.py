@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from thalweg.architectures.graphs import (
+from thalweg.cells.graphs import (
     Drawings,
     Graphs,
     dead_first,

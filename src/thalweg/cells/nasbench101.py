@@ -14,8 +14,8 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from thalweg.architectures.cells import Cells
-from thalweg.architectures.model_spec import INPUT, OPERATIONS, OUTPUT, ModelSpec
+from thalweg.cells.cells import Cells
+from thalweg.cells.model_spec import INPUT, OPERATIONS, OUTPUT, ModelSpec
 from thalweg.core.errors import InvalidInput
 from thalweg.spaces import Choice, Space
 from thalweg.spaces.parameter import equal_cells, equal_centres

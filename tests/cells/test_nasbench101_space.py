@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from thalweg.architectures import ModelSpec, encodings, nasbench101
-from thalweg.architectures.nasbench101 import OPERATIONS
+from thalweg.cells import ModelSpec, encodings, nasbench101
+from thalweg.cells.nasbench101 import OPERATIONS
 from thalweg.core.errors import InvalidInput
 from thalweg.proposers import PROPOSERS
 from thalweg.spaces import Space, row_keys
@@ -102,7 +102,7 @@ def test_cells_are_drawn_as_the_paper_draws_them():
     """Against rejection from all matrices: the bare edge's share, computed exactly."""
     specs = drawn_specs(300, seed=3)
     bits = np.arange(2**21)[:, None] >> np.arange(21) & 1
-    from thalweg.architectures import graphs
+    from thalweg.cells import graphs
 
     some = np.random.default_rng(0).choice(len(bits), 60_000, replace=False)
     pruned = graphs.pruned(graphs.from_edge_bits(bits[some] == 1))

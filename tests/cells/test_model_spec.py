@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from thalweg.architectures import ModelSpec
-from thalweg.architectures.model_spec import OPERATIONS, hash_module
+from thalweg.cells import ModelSpec
+from thalweg.cells.model_spec import OPERATIONS, hash_module
 from thalweg.core.errors import InvalidInput
 
 C3, C1, MP = OPERATIONS

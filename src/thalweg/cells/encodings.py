@@ -9,8 +9,8 @@ Departs from the study: vertices are in canonical order, those of small cells la
 import numpy as np
 from jaxtyping import Float64
 
-from thalweg.architectures.model_spec import OPERATIONS
-from thalweg.architectures.nasbench101 import (
+from thalweg.cells.model_spec import OPERATIONS
+from thalweg.cells.nasbench101 import (
     EDGES,
     INNER,
     SLOTS,

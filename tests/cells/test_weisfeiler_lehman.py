@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from thalweg.architectures import nasbench101, nasbench201
-from thalweg.architectures.weisfeiler_lehman import (
+from thalweg.cells import nasbench101, nasbench201
+from thalweg.cells.weisfeiler_lehman import (
     BUCKETS,
     of_nasbench101,
     of_nasbench201,

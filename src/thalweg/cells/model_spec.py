@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int8
 
-from thalweg.architectures.graphs import live
+from thalweg.cells.graphs import live
 from thalweg.core.errors import InvalidInput
 
 INPUT, OUTPUT = "input", "output"

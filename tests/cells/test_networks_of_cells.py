@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from thalweg.architectures import (
+from thalweg.cells import (
     ModelSpec,
     nasbench101_network,
     nasbench201,
     nasbench201_network,
 )
-from thalweg.architectures.nasbench101 import OPERATIONS
-from thalweg.architectures.nasbench101_network import vertex_channels
+from thalweg.cells.nasbench101 import OPERATIONS
+from thalweg.cells.nasbench101_network import vertex_channels
 from thalweg.core.errors import InvalidInput
 
 C3, C1, MP = OPERATIONS
