@@ -15,12 +15,11 @@ from thalweg.data.frames import as_frame, column_of, is_named
 from thalweg.data.reading import read_table
 from thalweg.data.schema import Schema
 from thalweg.data.target import Target, as_target, read_target
+from thalweg.data.target_summary import target_summary
 from thalweg.data.task import Task, check_task
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_BINS = 30  # of the target's histogram in the summary
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,28 +48,10 @@ class Table:
                 for kind in ("numeric", "categorical", "boolean", "date", "dropped")
             },
             "dropped": {c.name: c.reason for c in self.schema.of_kind("dropped")},
-            "target": self._target_summary(),
+            "target": target_summary(
+                self.target_name, self.task, self.target, self.classes
+            ),
             "notes": list(self.notes),
-        }
-
-    def _target_summary(self) -> dict[str, Any]:
-        record: dict[str, Any] = {"name": self.target_name, "task": self.task}
-        if self.classes is not None:
-            counts = np.bincount(self.target, minlength=len(self.classes))
-            labels = map(str, self.classes.labels.tolist())
-            shown = [
-                {"class": label, "rows": int(n)}
-                for label, n in zip(labels, counts, strict=True)
-            ]
-            return {**record, "classes": shown}
-        counts, edges = np.histogram(self.target, bins=_BINS)
-        return {
-            **record,
-            "mean": float(self.target.mean()),
-            "deviation": float(self.target.std()),
-            "low": float(self.target.min()),
-            "high": float(self.target.max()),
-            "histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
         }
 
 
