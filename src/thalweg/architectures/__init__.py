@@ -4,6 +4,7 @@ from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
+from thalweg.architectures.cost import Cost, cost_of, latency
 from thalweg.cells import (
     Cells,
     ModelSpec,
@@ -17,8 +18,11 @@ from thalweg.cells import (
 
 __all__ = [
     "Cells",
+    "Cost",
     "ModelSpec",
+    "cost_of",
     "encodings",
+    "latency",
     "nasbench101",
     "nasbench101_network",
     "nasbench201",

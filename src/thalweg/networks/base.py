@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -49,6 +50,17 @@ class Inputs(eqx.Module):
                 f"`bins` needs a row of edges for each of the {self.numeric} numeric "
                 f"columns, but got the shape {jnp.shape(self.bins)}."
             )
+
+    def example(self, rows: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes of a batch of so many rows."""
+        shapes = {}
+        if self.numeric:
+            numeric = jax.ShapeDtypeStruct((rows, self.numeric), jnp.result_type(float))
+            shapes["numeric"] = numeric
+        if self.cardinalities:
+            codes = (rows, len(self.cardinalities))
+            shapes["categorical"] = jax.ShapeDtypeStruct(codes, jnp.int32)
+        return shapes
 
 
 class AbstractNetwork(eqx.Module):
