@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# files of tests are shared out among processes; more than four wait for memory
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check check-static format clean
 
@@ -10,10 +12,10 @@ demo: $(READY)  ## the main job on a real table, about 60 s
 	$(BIN)/python examples/demo.py
 
 test: $(READY)  ## every test, the slow ones too
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: check-static  ## format, lint, types and the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check-static: $(READY)
 	$(BIN)/ruff format --check .
