@@ -1,11 +1,18 @@
-"""What a configuration builds: networks for tables, from descriptions of leaves.
+"""What a configuration builds: networks, from descriptions of leaves.
 
 `MLP(hidden=(64, 64), dropout=0.1).build(inputs, outputs, key=key)` is a network.
 """
 
 from thalweg.core.registry import Registry
 from thalweg.core.trainable import Fixed, partition, trainable
-from thalweg.networks.base import AbstractDescription, AbstractNetwork, Batch, Inputs
+from thalweg.networks import layers
+from thalweg.networks.base import (
+    AbstractDescription,
+    AbstractNetwork,
+    Batch,
+    Images,
+    Inputs,
+)
 from thalweg.networks.categorical import Categorical
 from thalweg.networks.dropout import Dropout
 from thalweg.networks.initializers import INITIALIZERS, VarianceScaling
@@ -21,6 +28,7 @@ from thalweg.networks.numeric import (
     PiecewiseLinear,
 )
 from thalweg.networks.resmlp import ResidualMLP
+from thalweg.networks.stack import Stack
 from thalweg.networks.tabm import TabM
 
 NETWORKS: Registry[type[AbstractDescription]] = Registry(
@@ -41,6 +49,7 @@ __all__ = [
     "Dropout",
     "Fixed",
     "Identity",
+    "Images",
     "Inputs",
     "Linear",
     "Periodic",
@@ -48,9 +57,11 @@ __all__ = [
     "PiecewiseLinear",
     "ResidualMLP",
     "Scaling",
+    "Stack",
     "TabM",
     "VarianceScaling",
     "choose_normalization",
+    "layers",
     "partition",
     "trainable",
 ]

@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Key
 
-# Float[b, d], or {"numeric": Float[b, dn], "categorical": Int[b, dc]}
-Batch: TypeAlias = Float[Array, "b d"] | Mapping[str, Array]
+# Float[b, d] or images, or {"numeric": Float[b, dn], "categorical": Int[b, dc]}
+Batch: TypeAlias = Num[Array, "b *d"] | Mapping[str, Array]
 
 
 def _as_bins(value: Any) -> Any:
@@ -61,6 +61,21 @@ class Inputs(eqx.Module):
             codes = (rows, len(self.cardinalities))
             shapes["categorical"] = jax.ShapeDtypeStruct(codes, jnp.int32)
         return shapes
+
+
+class Images(eqx.Module):
+    """Images `[height, width, channels]` as a network sees them.
+
+    Its first act is `(x - mean) / std`, so the data itself may stay `uint8`. Grey ones
+    may come without the axis of channels.
+    """
+
+    height: int = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    channels: int = eqx.field(static=True)
+    # of each channel, over the training rows
+    mean: Float[Array, "*s c"] = eqx.field(converter=jnp.asarray)
+    std: Float[Array, "*s c"] = eqx.field(converter=jnp.asarray)
 
 
 class AbstractNetwork(eqx.Module):

@@ -39,10 +39,11 @@ class VarianceScaling(eqx.Module):
     def sample(
         self, seed: UInt32[Array, ""], shape: tuple[int, ...]
     ) -> Float[Array, "..."]:
-        """Entries of a kernel `[..., in, out]`."""
+        """Entries of a kernel `[..., in, out]`; the places of a window come first."""
         u = uniform(seed, shape)
         unit = jnp.where(self.uniform > 0.5, math.sqrt(3) * u, math.sqrt(2) * erfinv(u))
-        return unit * self.std(shape[-2], shape[-1])
+        places = math.prod(shape[:-2])
+        return unit * self.std(places * shape[-2], places * shape[-1])
 
 
 def _scaling(**leaves: Any) -> Callable[[], VarianceScaling]:

@@ -1,0 +1,48 @@
+"""Layers for images and other arrays: described, then built for a shape.
+
+layers = [Conv(16, bias=False), BatchNorm(), Activate("relu"), MaxPool()]
+module = Sequential(layers).build((28, 28, 1), seed=seed)
+y = module(x, seed=None, inference=True)     # [b, 28, 28, 1] to [b, 14, 14, 16]
+"""
+
+from thalweg.networks.layers.activation import Activate
+from thalweg.networks.layers.base import AbstractLayer, AbstractModule, shape_after
+from thalweg.networks.layers.convolution import Conv, DepthwiseConv, convolve
+from thalweg.networks.layers.dense import Dense
+from thalweg.networks.layers.dropout import Dropout, DropPath
+from thalweg.networks.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    LayerNorm,
+    calibrate,
+)
+from thalweg.networks.layers.pooling import AvgPool, GlobalPool, MaxPool
+from thalweg.networks.layers.residual import Residual, SqueezeExcitation
+from thalweg.networks.layers.sequential import Sequential
+from thalweg.networks.layers.shape import Flatten, Identity, Zero
+
+__all__ = [
+    "AbstractLayer",
+    "AbstractModule",
+    "Activate",
+    "AvgPool",
+    "BatchNorm",
+    "Conv",
+    "Dense",
+    "DepthwiseConv",
+    "DropPath",
+    "Dropout",
+    "Flatten",
+    "GlobalPool",
+    "GroupNorm",
+    "Identity",
+    "LayerNorm",
+    "MaxPool",
+    "Residual",
+    "Sequential",
+    "SqueezeExcitation",
+    "Zero",
+    "calibrate",
+    "convolve",
+    "shape_after",
+]
