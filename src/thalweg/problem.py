@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Num, PyTree
+from jaxtyping import Float, Int, Num, PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.evaluation import METRICS, Metric, Splits, hold_out, k_fold, loss_of
@@ -93,11 +93,11 @@ class Problem:
             codes = y if task == "classification" and y.ndim == 1 else None
             given = _splits(len(y), codes, validation, cv, seed)
         return Problem(
-            x=_shared(jax.tree.map(_single, X)),
+            x=_shared(jax.tree.map(_as_input, X)),
             y=_shared(_single(y) if task == "regression" else y.astype(np.int32)),
             target=y,
             splits=given,
-            inputs=_inputs(X),
+            inputs=_inputs(X, given),
             outputs=_outputs(y, loss),
             loss=loss,
             metric=METRICS[metric or DEFAULT_METRIC[task]],
@@ -218,18 +218,42 @@ def _single(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype.kind in "fiub" else array
 
 
+def _as_input(array: np.ndarray) -> np.ndarray:
+    """Single precision, but for images of bytes, which stay a quarter of it."""
+    return array if array.dtype == np.uint8 and array.ndim > 2 else _single(array)
+
+
 def _shared(tree: PyTree) -> PyTree:
     """One copy for all splits: a leading axis of 1."""
     return jax.tree.map(lambda a: a[None], tree)
 
 
-def _inputs(X: PyTree) -> Any:
-    """What networks for tables are told of `X`; other networks know their shapes."""
-    if isinstance(X, np.ndarray) and X.ndim == 2:
-        from thalweg.networks import Inputs
+def _inputs(X: PyTree, splits: Splits) -> Any:
+    """What networks for tables and images are told of `X`; others know their shapes."""
+    from thalweg.networks import Images, Inputs
 
+    if not isinstance(X, np.ndarray) or not 2 <= X.ndim <= 4:
+        return None
+    if X.ndim == 2:
         return Inputs(numeric=X.shape[1])
-    return None
+    X = X if X.ndim == 4 else X[..., None]
+    moments = [_of_channels(X, rows) for rows in splits.train]
+    mean, std = (np.stack(each) for each in zip(*moments, strict=True))
+    return Images(*X.shape[1:], mean=mean, std=std)
+
+
+def _of_channels(
+    X: Num[np.ndarray, "n h w c"], rows: Int[np.ndarray, " r"]
+) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+    """Mean and standard deviation of each channel (1 for a constant one)."""
+    totals = np.zeros((2, X.shape[-1]))
+    for begin in range(0, len(rows), 1024):
+        some = X[rows[begin : begin + 1024]].astype(np.float64)
+        totals += [some.sum((0, 1, 2)), np.square(some).sum((0, 1, 2))]
+    mean, square = totals / max(1, len(rows) * X.shape[1] * X.shape[2])
+    std = np.sqrt(np.maximum(square - mean**2, 0))
+    std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)
+    return mean.astype(np.float32), std.astype(np.float32)
 
 
 def _outputs(y: np.ndarray, loss: str) -> int:

@@ -14,6 +14,7 @@ from thalweg.losses import LOSSES, AbstractLoss
 from thalweg.optimizers import AbstractOptimizer
 from thalweg.problem import DEFAULT_LOSS, Problem
 from thalweg.training.candidate import Candidate, Stop
+from thalweg.training.dataset import as_numbers
 from thalweg.training.foreign import as_description
 
 
@@ -63,7 +64,7 @@ def check_outputs(candidate: Candidate, problem: Problem) -> None:
         own = jax.tree.map(lambda leaf: leaf[0], problem.inputs)
         key = key_of(jnp.uint32(0))
         network = candidate.network.build(own, problem.outputs, key=key)
-        return network(x, key=None, inference=True)
+        return network(as_numbers(x), key=None, inference=True)
 
     rows = min(candidate.batch_size, len(problem.target))
     x = jax.tree.map(lambda leaf: leaf[0, :rows], problem.x)

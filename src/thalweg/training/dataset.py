@@ -76,6 +76,13 @@ def _padded(rows: list[Any]) -> np.ndarray:
     return out
 
 
+def as_numbers(x: PyTree) -> PyTree:
+    """Images of bytes as networks want them; whatever else it is, as it is."""
+    return jax.tree.map(
+        lambda a: a.astype(jnp.float32) if a.dtype == jnp.uint8 else a, x
+    )
+
+
 def rows_in_use(size: Int[Array, ""], longest: int) -> Float[Array, " n"]:
     """1 for the rows of a split, 0 for its padding."""
     return (jnp.arange(longest) < size).astype(jnp.float32)

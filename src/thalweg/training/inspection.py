@@ -23,7 +23,7 @@ from thalweg.activations import Activation
 from thalweg.core.trainable import partition
 from thalweg.diagnosis import Layers
 from thalweg.training.candidate import Candidate
-from thalweg.training.dataset import Dataset
+from thalweg.training.dataset import Dataset, as_numbers
 from thalweg.training.member import EVALUATION_ROWS, Member, batch_objective
 
 ROWS = EVALUATION_ROWS  # training rows that activations are watched on, at most
@@ -86,6 +86,7 @@ def preactivations(
     def revealing(row: PyTree, sinks: list[Any]) -> Array:
         return outputs(row, lambda number, value: _reveal(value, *sinks[number]))
 
+    x = as_numbers(x)
     row = jax.tree.map(lambda leaf: leaf[0], x)
     jax.eval_shape(lambda row: outputs(row, note), row)
     nowhere = jax.ShapeDtypeStruct((0,), jnp.float32)

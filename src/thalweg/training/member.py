@@ -17,16 +17,23 @@ from thalweg.core.packing import Packing, Vectors
 from thalweg.core.rng import key_of, mix, shuffled
 from thalweg.core.trainable import partition
 from thalweg.losses import AbstractLoss
+from thalweg.networks.layers.normalization import (
+    calibrate,
+    has_statistics,
+    statistics_of,
+    with_statistics,
+)
 from thalweg.optimizers import Objective, looks_further, on_vectors
 from thalweg.penalties import L1, L2, Sum
 from thalweg.training.candidate import Candidate, Stop
-from thalweg.training.dataset import Dataset, rows_in_use
+from thalweg.training.dataset import Dataset, as_numbers, rows_in_use
 
 # What has become of a member.
 RUNNING, CONVERGED, STOPPED, DIVERGED = 0, 1, 2, 3
 STATUS = ("running", "complete", "stopped", "diverged")
 
 EVALUATION_ROWS = 1024  # rows judged at a time, so that activations stay small
+CALIBRATION_ROWS = 512  # training rows that batch normalisation is measured on, at most
 
 
 class Member(eqx.Module):
@@ -42,6 +49,7 @@ class Member(eqx.Module):
     best_loss: Float[Array, ""]
     best_step: Int[Array, ""]
     best_params: Vectors
+    best_statistics: PyTree  # batch normalisation's, if there is any
     best_outputs: Float[Array, "nv c"]  # on the validation rows of its split
     waited: Int[Array, ""]  # rounds since the best
     packing: Packing = eqx.field(static=True)  # of the parameters
@@ -54,7 +62,7 @@ class Member(eqx.Module):
     @property
     def best_network(self) -> Any:
         """The network as it was at its best."""
-        return self.with_params(self.best_params)
+        return with_statistics(self.with_params(self.best_params), self.best_statistics)
 
     def with_params(self, params: Vectors) -> Any:
         """The network with these parameters."""
@@ -86,6 +94,7 @@ def build(
         best_loss=jnp.asarray(jnp.inf, jnp.float32),
         best_step=zero,
         best_params=params,
+        best_statistics=statistics_of(rest),
         best_outputs=jnp.zeros((validation_rows, outputs), jnp.float32),
         waited=zero,
         packing=packing,
@@ -135,7 +144,7 @@ def batch_objective(member: Member, recipe: Candidate, data: Dataset) -> Objecti
 
     def of_data(params: PyTree) -> Float[Array, ""]:
         network = eqx.combine(params, member.rest)
-        outputs = network(x, key=key, inference=False)
+        outputs = network(as_numbers(x), key=key, inference=False)
         losses = example_losses(recipe.loss, outputs, y)
         return jnp.mean(losses if weight is None else losses * weight)
 
@@ -185,7 +194,8 @@ def outputs_of(network: Any, loss: AbstractLoss, x: PyTree) -> Float[Array, "n c
     rows = jax.tree.leaves(x)[0].shape[0]
 
     def some(x: PyTree) -> Float[Array, "b c"]:
-        return combined(loss, network(x, key=None, inference=True))
+        outputs = network(as_numbers(x), key=None, inference=True)
+        return combined(loss, outputs)
 
     if rows <= EVALUATION_ROWS:
         return some(x)
@@ -214,6 +224,7 @@ def judge(
     rows = data.validation_rows[member.split]
     x, y, _ = data.batch(member.split, rows)
     solution = recipe.optimizer.solution(member.params, member.state)
+    member = measured(member, solution, data)
     outputs = outputs_of(member.with_params(solution), judge_loss, x)
     use = rows_in_use(data.validation_size[member.split], rows.shape[0])
     losses = jnp.where(use > 0, judge_loss(outputs, y), 0.0)
@@ -226,6 +237,26 @@ def judge(
     return remember(member, recipe.stop, value, outputs, solution), value
 
 
+def measured(member: Member, solution: Vectors, data: Dataset) -> Member:
+    """The member with its `solution`'s statistics of some training rows, if it has any.
+
+    Those rows are always the same, so that a judgement depends on the member alone.
+    """
+    if not has_statistics(member.rest):
+        return member
+    size, longest = data.train_size[member.split], data.train_rows.shape[1]
+    count = min(CALIBRATION_ROWS, longest)
+    # all over the split, none of its padding; no product of two long integers
+    spread = (jnp.arange(count) * (size / count)).astype(jnp.int32)
+    x, _, _ = data.batch(member.split, data.train_rows[member.split, spread])
+    network = calibrate(member.with_params(solution), as_numbers(x))
+    return eqx.tree_at(
+        lambda m: m.rest,
+        member,
+        with_statistics(member.rest, statistics_of(network)),
+    )
+
+
 def remember(
     member: Member,
     stop: Stop,
@@ -235,19 +266,28 @@ def remember(
 ) -> Member:
     """The member after a judgement of its `solution` as worth `value`."""
     better = value < member.best_loss
-    kept = (member.best_params, member.best_outputs, member.best_loss, member.best_step)
-    new = (solution, outputs, value, member.step)
+    statistics = statistics_of(member.rest)
+    kept = (
+        member.best_params,
+        member.best_statistics,
+        member.best_outputs,
+        member.best_loss,
+        member.best_step,
+    )
+    new = (solution, statistics, outputs, value, member.step)
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
     status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)
-    since = member.step - kept[3]
-    long = (waited >= stop.patience) & (since >= stop.ratio * kept[3])
+    best_step = kept[-1]
+    since = member.step - best_step
+    long = (waited >= stop.patience) & (since >= stop.ratio * best_step)
     status = jnp.where(long, STOPPED, status)
     status = jnp.where(value <= stop.threshold, STOPPED, status)
     status = jnp.where(jnp.isfinite(value), status, DIVERGED)
     return eqx.tree_at(
         lambda m: (
             m.best_params,
+            m.best_statistics,
             m.best_outputs,
             m.best_loss,
             m.best_step,
