@@ -11,7 +11,7 @@ TESTS = Path(__file__).parent
 # A room may import those of the lines above its own, and nothing else of the package.
 FLOORS = (
     ("core",),
-    ("activations", "losses", "penalties", "schedules"),
+    ("activations", "augmentation", "losses", "penalties", "schedules"),
     ("evaluation",),
     ("data",),
     ("spaces",),

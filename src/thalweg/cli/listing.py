@@ -21,6 +21,7 @@ def _registries() -> Mapping[str, Callable[[], Mapping[str, Any]]]:
         "modifiers": of("optimizers", "MODIFIERS"),
         "schedules": of("schedules", "SCHEDULES"),
         "activations": of("activations", "ACTIVATIONS"),
+        "augmentations": of("augmentation", "AUGMENTATIONS"),
         "losses": of("losses", "LOSSES"),
         "metrics": of("evaluation", "METRICS"),
         "networks": of("networks", "NETWORKS"),
