@@ -4,7 +4,21 @@ from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
+from thalweg.architectures import spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
+from thalweg.architectures.searchable import Searchable
+from thalweg.architectures.vocabulary import (
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    assign,
+    choices_in,
+    fixed,
+    label,
+    mixed,
+    space_of,
+    switched,
+)
 from thalweg.cells import (
     Cells,
     ModelSpec,
@@ -19,13 +33,25 @@ from thalweg.cells import (
 __all__ = [
     "Cells",
     "Cost",
+    "InputChoice",
+    "LayerChoice",
     "ModelSpec",
+    "Repeat",
+    "Searchable",
+    "assign",
+    "choices_in",
     "cost_of",
     "encodings",
+    "fixed",
+    "label",
     "latency",
+    "mixed",
     "nasbench101",
     "nasbench101_network",
     "nasbench201",
     "nasbench201_network",
+    "space_of",
+    "spaces",
+    "switched",
     "weisfeiler_lehman",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg.architectures import Searchable
 from thalweg.core.errors import InvalidInput, SearchError
 from thalweg.core.typing import Config
 from thalweg.diagnosis import Trials
@@ -151,8 +152,9 @@ class Result:
 
 def search(
     problem: Problem,
-    space: Space,
+    space: Space | None = None,
     *,
+    network: Any = None,
     recipe: Callable[..., Any] | None = None,
     proposer: str | AbstractProposer[Any] = "gp",
     time_limit: float | None = None,
@@ -170,8 +172,11 @@ def search(
 
     The space's parameters are those that `training.Assembler` knows: `network`,
     `width`, `depth`, `activation`, `dropout`, `optimizer`, `schedule`,
-    `learning_rate`, … With **recipe** it may hold anything: `recipe(config,
-    budget=...)` returns what a member trains (a `training.Candidate`).
+    `learning_rate`, … With **network** they are the training's alone; the network is
+    then a tree of layers or a module of your own, whose choices (see
+    `thalweg.architectures`) are searched together with them. With **recipe** the space
+    may hold anything: `recipe(config, budget=...)` returns what a member trains (a
+    `training.Candidate`).
 
     Ends after `time_limit` seconds or `trials` configurations, whichever is first.
     **epochs**: of a full training, where the space has no `epochs`. **start**:
@@ -186,6 +191,14 @@ def search(
     batch_size = min(batch_size, rows)
     per_epoch = rows / batch_size
     every = judge_every or max(1, round(epochs * per_epoch / ROUNDS))
+    searchable = None
+    if network is not None:
+        if recipe is not None:
+            raise InvalidInput("Give `network` or `recipe`, but got both.")
+        searchable = Searchable(network, problem.inputs, problem.outputs)
+        space = searchable.joined(space)
+    if space is None:
+        raise InvalidInput("A search needs a `space`, or a `network` with choices.")
     if recipe is None:
         recipe = Assembler(
             space,
@@ -195,6 +208,7 @@ def search(
             epochs=epochs,
             round_steps=every,
             patience=patience,
+            network=searchable,
         )
     chosen = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
     if start:

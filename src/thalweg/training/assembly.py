@@ -6,9 +6,9 @@ schedule and loss are made of both *within* the program: ten thousand configurat
 cost a dictionary each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -50,6 +50,10 @@ NUMBERS: Mapping[str, float] = {
     "sigma": 0.1,
     "depth": 2,
 }
+# Keys that say what `networks` of this package are like.
+NETWORKS_OWN = frozenset(SHAPES) - {"batch_size"} | frozenset(
+    ("activation", "normalization", "dropout", "embedding_rate", "sigma", "depth")
+)
 # The embedding of numbers that a network was published with: "natural".
 NATURAL: Mapping[str, str] = {"mlp": "pbld", "tabm": "ple", "resmlp": "ple"}
 DEFAULT_NAMES: Mapping[str, str] = {
@@ -89,6 +93,7 @@ class Recipe(eqx.Module):
     horizon: Int[Any, "*p"]  # steps that schedules are made for
     class_weight: Any | None
     assembly: Assembly = eqx.field(static=True)
+    network: Any = None  # its description, where the assembly's is not meant
 
     def assemble(self) -> Candidate:
         """The candidate that the configuration describes. Traceable."""
@@ -98,7 +103,7 @@ class Recipe(eqx.Module):
         if self.class_weight is not None:
             loss["class_weight"] = self.class_weight
         return Candidate(
-            network=self._network(),
+            network=self._network() if self.network is None else self.network,
             optimizer=self._optimizer(),
             loss=LOSSES[self.assembly.loss](**loss),
             stop=self.stop,
@@ -182,10 +187,24 @@ class Recipe(eqx.Module):
         return schedules.OneOf(each, self.values["schedule"])
 
 
+class NetworkOfConfig(Protocol):
+    """Makes descriptions of networks from the parameters that are theirs."""
+
+    @property
+    def parameters(self) -> Collection[str]:
+        """Names of what is the network's."""
+        ...
+
+    def __call__(self, config: Mapping[str, Any], /) -> Any:
+        """The description; equal in shapes where a program is to be shared."""
+
+
 class Assembler:
     """Turns the configurations of one space into recipes that share their programs.
 
     Keys that a space does not have take the values of `DEFAULT_NAMES` and `NUMBERS`.
+    **network**: makes the network of its own part of a configuration; the rest is then
+    the recipe alone.
 
     Raises UnknownName for a parameter that means nothing to a network or its recipe.
     """
@@ -202,9 +221,15 @@ class Assembler:
         patience: float = np.inf,
         ratio: float = 0.0,
         class_weight: np.ndarray | None = None,
+        network: NetworkOfConfig | None = None,
     ):
+        self._network = network
+        self._own = frozenset() if network is None else frozenset(network.parameters)
+        recipe = [key for key in space.parameters if key not in self._own]
         known = [*NAMED, *SHAPES, *NUMBERS, "epochs"]
-        for key in space.parameters:
+        if network is not None:
+            known = [key for key in known if key not in NETWORKS_OWN]
+        for key in recipe:
             if key not in known:
                 raise unknown_name("hyper-parameter", key, known)
         self._space, self._loss, self._batch_size = space, loss, batch_size
@@ -213,16 +238,16 @@ class Assembler:
         self._patience, self._ratio = np.float32(patience), np.float32(ratio)
         self._class_weight = class_weight
         self._choices = {
-            key: _values(space.parameters[key])
-            for key in NAMED
-            if key in space.parameters
+            key: _values(space.parameters[key]) for key in NAMED if key in recipe
         }
-        self._numbers = frozenset(space.parameters) & frozenset(NUMBERS)
-        depth = space.parameters.get("depth")
+        self._numbers = frozenset(recipe) & frozenset(NUMBERS)
+        depth = space.parameters["depth"] if "depth" in recipe else None
         self._depth = int(NUMBERS["depth"] if depth is None else max(_values(depth)))
 
     def __call__(self, config: Config, *, budget: float = 1.0) -> Recipe:
         """The recipe of `config`, trained for `budget` of its full length."""
+        own = {key: config[key] for key in config if key in self._own}
+        config = {key: config[key] for key in config if key not in self._own}
         shapes = {key: config[key] for key in SHAPES if key in config}
         plan = Assembly(
             loss=self._loss,
@@ -251,6 +276,7 @@ class Assembler:
             horizon=np.int32(horizon),
             class_weight=self._class_weight,
             assembly=plan,
+            network=None if self._network is None else self._network(own),
         )
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, PyTree
 
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Key
-from thalweg.networks import AbstractDescription, AbstractNetwork
+from thalweg.networks import AbstractDescription, AbstractNetwork, Stack
+from thalweg.networks.layers import AbstractLayer
 
 
 class PerExample(AbstractNetwork):
@@ -71,9 +72,11 @@ class Functions(AbstractDescription):
 
 
 def as_description(network: Any) -> Any:
-    """What can be built: a description as it is, a module, or a pair of functions."""
+    """What can be built: of a description, layers, a module, or a pair of functions."""
     if isinstance(network, AbstractDescription):
         return network
+    if isinstance(network, AbstractLayer):
+        return Stack([network])
     if isinstance(network, tuple) and len(network) == 2 and all(map(callable, network)):
         return Functions(*network)
     if isinstance(network, eqx.Module) and callable(network):
@@ -81,6 +84,6 @@ def as_description(network: Any) -> Any:
             network, "key" in inspect.signature(type(network).__call__).parameters
         )
     raise InvalidInput(
-        "A network is a description (`thalweg.networks.MLP(...)`), an equinox module, "
-        f"or a pair (init, apply), but got {type(network).__name__}."
+        "A network is a description (`thalweg.networks.MLP(...)`), a layer, an equinox "
+        f"module, or a pair (init, apply), but got {type(network).__name__}."
     )

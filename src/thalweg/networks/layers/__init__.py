@@ -6,7 +6,12 @@ y = module(x, seed=None, inference=True)     # [b, 28, 28, 1] to [b, 14, 14, 16]
 """
 
 from thalweg.networks.layers.activation import Activate
-from thalweg.networks.layers.base import AbstractLayer, AbstractModule, shape_after
+from thalweg.networks.layers.base import (
+    AbstractLayer,
+    AbstractModule,
+    Shape,
+    shape_after,
+)
 from thalweg.networks.layers.convolution import Conv, DepthwiseConv, convolve
 from thalweg.networks.layers.dense import Dense
 from thalweg.networks.layers.dropout import Dropout, DropPath
@@ -40,6 +45,7 @@ __all__ = [
     "MaxPool",
     "Residual",
     "Sequential",
+    "Shape",
     "SqueezeExcitation",
     "Zero",
     "calibrate",

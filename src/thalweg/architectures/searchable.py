@@ -1,0 +1,85 @@
+"""A network with choices, as a search wants it: a space, and a description for each.
+
+Architecture and training recipe are then one space: `tw.search(problem, space,
+network=tree)`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from thalweg.architectures.vocabulary import fixed, parameters_of, switched
+from thalweg.core.errors import InvalidInput, unknown_name
+from thalweg.spaces import Space
+from thalweg.training.foreign import as_description
+
+WAYS = ("auto", "data", "shapes")
+
+
+class Searchable:
+    """What a tree of layers, or a module of somebody's own, can become.
+
+    **how**: "data" keeps the alternatives in one compiled program and chooses by data;
+    "shapes" makes a program of each architecture; "auto" takes data where the shapes
+    allow it. `inputs` and `outputs` are those of the problem.
+
+    Raises InvalidInput for a tree that does not fit the inputs.
+    """
+
+    def __init__(
+        self,
+        tree: Any,
+        inputs: Any,
+        outputs: int,
+        *,
+        how: Literal["auto", "data", "shapes"] = "auto",
+    ):
+        if how not in WAYS:
+            raise unknown_name("way", how, WAYS)
+        self.tree = tree
+        self._table = parameters_of(tree)
+        self.as_data = how != "shapes" and self._fits(inputs, outputs, how == "data")
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters that are the network's."""
+        return frozenset(self._table)
+
+    def __call__(self, config: Mapping[str, Any]) -> Any:
+        """The description of the network that `config`, its own part, decides."""
+        lower = switched if self.as_data else fixed
+        return as_description(lower(self.tree, config))
+
+    def joined(self, space: Space | None) -> Space:
+        """The network's parameters and those of its training, as one space."""
+        recipe = {} if space is None else dict(space.parameters)
+        if twice := sorted(self.parameters & set(recipe)):
+            raise InvalidInput(
+                f"The network's choices and the recipe's need different names, but "
+                f"{', '.join(map(repr, twice))} are both. Give the network's a label."
+            )
+        return Space({**self._table, **recipe})
+
+    def _fits(self, inputs: Any, outputs: int, needed: bool) -> bool:
+        """Whether the alternatives have equal shapes; raises where they must."""
+        description = as_description(self._middle())
+        one = jax.tree.map(lambda leaf: leaf[0], inputs)
+        try:
+            eqx.filter_eval_shape(
+                lambda d: d.build(one, outputs, key=jax.random.key(0)), description
+            )
+        except InvalidInput:
+            if needed:
+                raise
+            return False
+        return True
+
+    def _middle(self) -> Any:
+        """The tree as some configuration decides it."""
+        if not self._table:
+            return self.tree
+        space = Space(self._table)
+        return switched(self.tree, space.decode(np.full((1, space.dim), 0.5))[0])

@@ -1,0 +1,41 @@
+"""A vocabulary of architecture spaces: choices, in the places of what is chosen."""
+
+from thalweg.architectures.vocabulary.choices import (
+    AbstractChoice,
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    label,
+)
+from thalweg.architectures.vocabulary.decided import (
+    Mix,
+    Repeated,
+    Switch,
+    assign,
+    choices_in,
+)
+from thalweg.architectures.vocabulary.lowering import (
+    fixed,
+    mixed,
+    parameters_of,
+    space_of,
+    switched,
+)
+
+__all__ = [
+    "AbstractChoice",
+    "InputChoice",
+    "LayerChoice",
+    "Mix",
+    "Repeat",
+    "Repeated",
+    "Switch",
+    "assign",
+    "choices_in",
+    "fixed",
+    "label",
+    "mixed",
+    "parameters_of",
+    "space_of",
+    "switched",
+]
