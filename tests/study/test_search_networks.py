@@ -77,3 +77,69 @@ def test_a_plain_network_has_its_recipe_searched(digits):
         digits, RECIPE, network=(init, apply), proposer="random", trials=2, epochs=1
     )
     assert np.isfinite([t.loss for t in result.trials]).all()
+
+
+def test_accuracy_against_size(digits):
+    result = tw.search(
+        digits,
+        RECIPE,
+        network=TREE,
+        objectives=["loss", "parameters", "flops"],
+        proposer="nsga2",
+        trials=8,
+        epochs=2,
+    )
+    sizes = {(t.config["op"], t.config["depth"]): t.costs for t in result.trials}
+    convolution, one_by_one = 4 * (9 * 4 + 1), 4 * (4 + 1)
+    for (op, depth), costs in sizes.items():
+        more = convolution * (op == "conv") + one_by_one * depth
+        assert costs["parameters"] == 4 * (9 + 1) + 10 * (4 + 1) + more
+        assert costs["flops"] > 2 * 16 * 4 * 9
+    front = result.front
+    assert [t.loss for t in front] == sorted(t.loss for t in front)
+    for one in front:
+        beaten = [
+            all(a <= b for a, b in zip(t.losses, one.losses, strict=True))
+            and t.losses != one.losses
+            for t in result.trials
+        ]
+        assert not any(beaten)
+    assert {"parameters", "flops"} <= set(result.to_dataframe().columns)
+
+
+@pytest.mark.parametrize(
+    ("objectives", "proposer", "sentence"),
+    [
+        (["loss", "size"], "random", "size"),
+        (["parameters"], "random", "begins with"),
+        ("loss", "random", "begins with"),
+        (["loss", "parameters"], "turbo", "takes 1 objective"),
+    ],
+)
+def test_objectives_that_cannot_be_are_refused(digits, objectives, proposer, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        tw.search(
+            digits,
+            RECIPE,
+            network=TREE,
+            objectives=objectives,
+            proposer=proposer,
+            trials=1,
+        )
+
+
+def test_latency_is_measured_once_per_network(digits):
+    result = tw.search(
+        digits,
+        RECIPE,
+        network=TREE,
+        objectives=["loss", "latency"],
+        proposer="random",
+        trials=4,
+        epochs=1,
+    )
+    found = {}
+    for trial in result.trials:
+        network = (trial.config["op"], trial.config["depth"])
+        assert found.setdefault(network, trial.costs["latency"]) > 0
+        assert found[network] == trial.costs["latency"]

@@ -53,6 +53,14 @@ class Searchable:
         lower = switched if self.as_data else fixed
         return as_description(lower(self.tree, config))
 
+    def alone(self, config: Mapping[str, Any]) -> Any:
+        """The description with nothing in it that the network does not use.
+
+        `config` may have parameters that are not the network's.
+        """
+        own = {k: v for k, v in config.items() if k in self._table}
+        return as_description(fixed(self.tree, own))
+
     def joined(self, space: Space | None) -> Space:
         """The network's parameters and those of its training, as one space."""
         recipe = {} if space is None else dict(space.parameters)

@@ -77,6 +77,11 @@ class Images(eqx.Module):
     mean: Float[Array, "*s c"] = eqx.field(converter=jnp.asarray)
     std: Float[Array, "*s c"] = eqx.field(converter=jnp.asarray)
 
+    def example(self, rows: int) -> jax.ShapeDtypeStruct:
+        """Shapes of a batch of so many images."""
+        shape = (rows, self.height, self.width, self.channels)
+        return jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+
 
 class AbstractNetwork(eqx.Module):
     """A function of a batch, with its parameters as leaves.

@@ -20,6 +20,7 @@ from thalweg.proposers import PROPOSERS, AbstractProposer
 from thalweg.report.importance import Importance
 from thalweg.spaces import Space
 from thalweg.study import answers, worker
+from thalweg.study.costs import check_objectives
 from thalweg.study.events import Told, asking, claiming, reporting, telling
 from thalweg.study.goals import Goals
 from thalweg.study.journal import Journal, as_journal
@@ -75,7 +76,7 @@ class Study:
         self.seed = seed
         self.name = name
         self.stopping = as_rule(stopping)
-        self._check_objectives()
+        check_objectives(self.proposer, list(self.goals.objectives))
         self._key = jr.key(seed)
         self._worker = worker.new_worker()
         self._stop = threading.Event()
@@ -386,15 +387,6 @@ class Study:
             "objectives": dict(self.goals.objectives),
             "constraints": list(self.goals.constraints),
         }
-
-    def _check_objectives(self) -> None:
-        most = self.proposer.objectives
-        if most is not None and len(self.goals.objectives) > most:
-            raise InvalidInput(
-                f"{type(self.proposer).__name__} takes {most} objective, but got "
-                f"{len(self.goals.objectives)}: {', '.join(self.goals.objectives)}. "
-                "Take another proposer, or make one number of them."
-            )
 
     def __repr__(self) -> str:
         ledger = self.ledger

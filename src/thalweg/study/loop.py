@@ -12,6 +12,7 @@ from thalweg.core.errors import InvalidInput
 from thalweg.problem import Problem
 from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
+from thalweg.study.costs import Costs
 from thalweg.study.members import Trial, check_heir, conclude, jobs
 from thalweg.training.engine import Engine
 
@@ -52,6 +53,7 @@ class Search:
     **recipe**: makes what a member trains from a configuration, for a budget.
     **keep**: of how many of the best trials the networks are kept.
     **batch**: trials of a round, where time is no limit.
+    **costs**: further objectives of a configuration, by name.
     **watch**: called whenever there is news.
     """
 
@@ -66,11 +68,12 @@ class Search:
         recorder: Recorder | None = None,
         keep: int = 40,
         batch: int = BATCH,
+        costs: Costs | None = None,
         watch: Callable[["Search"], None] | None = None,
     ):
         self.problem, self.space, self.recipe = problem, space, recipe
         self.proposer, self.engine, self.keep = proposer, engine, keep
-        self.recorder, self.batch = recorder, batch
+        self.recorder, self.batch, self._costs = recorder, batch, costs
         self.key = jr.key(problem.seed)
         self.state = proposer.init(space, key=self.key)
         self.rounds = 0
@@ -226,7 +229,8 @@ class Search:
             if trial.score is None and before is not None and before.score is not None:
                 continue  # promoted in vain: what it was before still stands
             finished = max(end.at for end in own) - self.clock.begin
-            made.append(replace(trial, started=started, finished=finished))
+            costs = {} if self._costs is None else self._costs(config)
+            made.append(replace(trial, started=started, finished=finished, costs=costs))
         self._tell(proposal, numbers, made)
         self.clock.evaluate += time.monotonic() - begin
         self.rounds += 1
@@ -241,6 +245,7 @@ class Search:
     def _tell(self, proposal: Proposal, numbers: np.ndarray, made: list[Trial]) -> None:
         by_number = {trial.number: trial for trial in made}
         known = [by_number.get(int(n)) for n in numbers]
+        failed = (np.nan,) * (1 if self._costs is None else 1 + len(self._costs.names))
         self.state = self.proposer.tell(
             self.state,
             Outcome(
@@ -248,7 +253,7 @@ class Search:
                 trial=np.asarray(numbers, np.int64),
                 parent=proposal.parent,
                 budget=proposal.budget,
-                losses=np.array([np.nan if t is None else t.loss for t in known]),
+                losses=np.array([failed if t is None else t.losses for t in known]),
                 cost=np.array(
                     [np.nan if t is None else t.train_seconds for t in known]
                 ),

@@ -1,6 +1,6 @@
 """From proposals to jobs, and from what has ended to trials: folds are members."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,14 @@ class Trial:
     states: tuple[PyTree, ...] = ()  # of each split, to go on from
     started: float = field(default=float("nan"))  # seconds since the study began
     finished: float = field(default=float("nan"))
+    costs: Mapping[str, float] = field(default_factory=dict)  # further objectives
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Every objective, the loss first; all NaN without a score."""
+        if self.score is None:
+            return (float("nan"),) * (1 + len(self.costs))
+        return (self.loss, *self.costs.values())
 
     @property
     def loss(self) -> float:

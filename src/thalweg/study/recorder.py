@@ -9,6 +9,7 @@ import numpy as np
 from thalweg.problem import Score
 from thalweg.proposers import leaves, with_leaves
 from thalweg.store import CurveRow, EventRow, Round, Store, TrialRow, pack, unpack
+from thalweg.study.costs import COSTS
 from thalweg.study.loop import Search
 from thalweg.study.members import CURVE, Trial
 from thalweg.training.candidate import signature
@@ -93,6 +94,9 @@ class StoreRecorder:
             weights = self._store.rundir.save_weights(trial.number, arrays)
         score = trial.score
         nan = float("nan")
+        metrics = dict(trial.costs)
+        if score is not None:
+            metrics |= {search.problem.metric.name: score.value}
         return TrialRow(
             number=trial.number,
             config=trial.config,
@@ -100,7 +104,7 @@ class StoreRecorder:
             score=nan if score is None else score.value,
             score_error=nan if score is None else score.error,
             loss=trial.loss,
-            metrics={} if score is None else {search.problem.metric.name: score.value},
+            metrics=metrics,
             budget=trial.budget,
             steps=trial.steps,
             parent=trial.parent,
@@ -155,6 +159,7 @@ class StoreRecorder:
             states=states,
             started=row.started,
             finished=row.finished,
+            costs={k: v for k, v in row.metrics.items() if k in COSTS},
         )
 
     def _networks(

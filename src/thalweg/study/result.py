@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from thalweg.losses import AbstractLoss, constant_loss
 from thalweg.problem import Problem
 from thalweg.proposers import PROPOSERS, AbstractProposer, starting_from
 from thalweg.spaces import Space
+from thalweg.study.costs import Costs, check_objectives
 from thalweg.study.loop import BATCH, Search
 from thalweg.study.members import Trial
 from thalweg.training.assembly import Assembler
@@ -42,6 +43,17 @@ class Result:
     def trials(self) -> list[Trial]:
         """Every trial that has a score, the best first."""
         return self.search.leaderboard
+
+    @property
+    def front(self) -> list[Trial]:
+        """Trials that no other one beats in every objective, the lowest loss first."""
+        from thalweg.surrogates.pareto import nondominated
+
+        trials = self.trials
+        if not trials:
+            return []
+        kept = nondominated(np.array([t.losses for t in trials]))
+        return [t for t, k in zip(trials, kept, strict=True) if k]
 
     @property
     def best(self) -> Trial:
@@ -80,6 +92,7 @@ class Result:
                 "budget": t.budget,
                 "steps": t.steps,
                 "seconds": t.train_seconds,
+                **t.costs,
                 **t.config,
             }
             for t in self.trials
@@ -156,6 +169,7 @@ def search(
     *,
     network: Any = None,
     recipe: Callable[..., Any] | None = None,
+    objectives: Sequence[str] = ("loss",),
     proposer: str | AbstractProposer[Any] = "gp",
     time_limit: float | None = None,
     trials: int | None = None,
@@ -177,6 +191,10 @@ def search(
     `thalweg.architectures`) are searched together with them. With **recipe** the space
     may hold anything: `recipe(config, budget=...)` returns what a member trains (a
     `training.Candidate`).
+
+    **objectives**: "loss" and, beside it, what the network should cost little of:
+    "parameters", "multiply_adds", "flops", "peak_bytes", "latency" (of one inference
+    call, measured here). `Result.front` has the trials that no other one beats.
 
     Ends after `time_limit` seconds or `trials` configurations, whichever is first.
     **epochs**: of a full training, where the space has no `epochs`. **start**:
@@ -213,10 +231,43 @@ def search(
     chosen = PROPOSERS[proposer]() if isinstance(proposer, str) else proposer
     if start:
         chosen = starting_from(chosen, start)
+    costs = _costs(objectives, searchable, recipe, problem)
+    check_objectives(chosen, objectives)
     engine = Engine(problem.training_task(), steps=every)
     loop = Search(
-        problem, space, recipe, chosen, engine, keep=keep, batch=batch, watch=watch
+        problem,
+        space,
+        recipe,
+        chosen,
+        engine,
+        keep=keep,
+        batch=batch,
+        costs=costs,
+        watch=watch,
     )
     deadline = math.inf if time_limit is None else begin + time_limit
     loop.run(trials=trials, deadline=deadline)
     return Result(problem, loop)
+
+
+def _costs(
+    objectives: Sequence[str],
+    searchable: Searchable | None,
+    recipe: Callable[..., Any],
+    problem: Problem,
+) -> Costs | None:
+    """What measures the objectives beside the loss; None if there are none."""
+    if not objectives or objectives[0] != "loss" or isinstance(objectives, str):
+        raise InvalidInput(
+            f'`objectives` is a list that begins with "loss", but got {objectives!r}. '
+            'Write `objectives=["loss", "parameters"]`.'
+        )
+    if len(objectives) == 1:
+        return None
+
+    def describe(config: Config) -> Any:
+        if searchable is not None:
+            return searchable.alone(config)
+        return recipe(config).assemble().network
+
+    return Costs(objectives[1:], describe, problem)
