@@ -1,13 +1,17 @@
-"""Convolution: by patches and one matrix product on a CPU, by XLA's own elsewhere.
+"""Convolution, in the forms that are quick in a compiled loop on a CPU.
 
-XLA's convolution is pathological inside a compiled loop on a CPU (a step of three
-layers took 43 ms alone, 965 ms in a scan, and 39 ms by patches). The functions here are
-the only place that chooses.
+There XLA has a fast kernel for convolutions whose axes are in one order only. It brings
+others into that order, the two of the gradient among them, but not within a loop, where
+they run some fifty times slower (a step of three layers took 43 ms alone and 965 ms in
+a scan). So on a CPU the gradient is written here as two convolutions in that order;
+elsewhere XLA does what it likes. This file is the only place that chooses.
+
+Channels by themselves are sums of shifted slices: that kernel has no use for them.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Literal
 
 import equinox as eqx
@@ -25,10 +29,10 @@ from thalweg.networks.layers.base import (
     name,
     whole,
 )
-from thalweg.networks.layers.windows import Windows, windows
+from thalweg.networks.layers.windows import Pair, Windows, windows
 from thalweg.networks.randomness import place
 
-Method = Literal["patches", "lax"]
+Method = Literal["ordered", "lax"]
 _forced: list[Method] = []
 
 
@@ -56,51 +60,98 @@ def convolve(
     """
     method = _forced[-1] if _forced else _best()
     if method == "lax":
-        return _by_lax(x, kernel, where, groups)
-    if groups == 1:
-        return _by_patches(x, kernel, where)
-    if kernel.shape[2] == 1:
-        return _depthwise(x, kernel, where)
-    return _grouped(x, kernel, where, groups)
+        return _correlate(
+            x, kernel, where.stride, where.padding, where.dilation, groups
+        )
+    if groups > 1:
+        several = _by_channel if kernel.shape[2] == 1 else _by_group
+        return several(x, kernel, where, groups)
+    if where == Windows((1, 1)):
+        return x @ kernel[0, 0]
+    return _ordered(x, kernel, where)
 
 
 def _best() -> Method:
-    return "patches" if jax.default_backend() == "cpu" else "lax"
+    return "ordered" if jax.default_backend() == "cpu" else "lax"
 
 
-def _by_lax(x: Array, kernel: Array, where: Windows, groups: int) -> Array:
+def _correlate(
+    x: Array,
+    kernel: Array,
+    stride: Pair,
+    padding: tuple[Pair, Pair],
+    dilation: Pair,
+    groups: int = 1,
+    *,
+    spread: Pair = (1, 1),  # of the image: zeros between its places
+) -> Array:
     return jax.lax.conv_general_dilated(
         x,
         kernel,
-        window_strides=where.stride,
-        padding=where.padding,
-        rhs_dilation=where.dilation,
+        window_strides=stride,
+        padding=padding,
+        lhs_dilation=spread,
+        rhs_dilation=dilation,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=groups,
     )
 
 
-def _by_patches(x: Array, kernel: Array, where: Windows) -> Array:
-    """One matrix product with what each window sees."""
-    patches = jnp.concatenate(list(where.slices(x)), axis=-1)
-    return patches @ kernel.reshape(-1, kernel.shape[-1])
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _ordered(x: Array, kernel: Array, where: Windows) -> Array:
+    return _correlate(x, kernel, where.stride, where.padding, where.dilation)
 
 
-def _depthwise(x: Array, kernel: Array, where: Windows) -> Array:
-    """A sum over the window's places: each channel by itself has no matrix product."""
-    kh, kw, _, outputs = kernel.shape
-    channels = x.shape[-1]
-    weights = kernel.reshape(kh * kw, channels, outputs // channels)
-    seen = enumerate(where.slices(x))
-    total = reduce(jnp.add, (part[..., None] * weights[n] for n, part in seen))
-    return total.reshape(*total.shape[:3], outputs)
+def _forward(x: Array, kernel: Array, where: Windows) -> Any:
+    # not `_ordered`, so that a gradient can itself be differentiated forwards
+    y = _correlate(x, kernel, where.stride, where.padding, where.dilation)
+    return y, (x, kernel)
 
 
-def _grouped(x: Array, kernel: Array, where: Windows, groups: int) -> Array:
-    parts = zip(
-        jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True
+def _backward(where: Windows, saved: tuple[Array, Array], g: Array) -> Any:
+    """The image's gradient by the kernel turned round, the kernel's with `g` as one.
+
+    With `n` places before and `m` after a layer of stride `s` and reach `r` (of the
+    window, less one), the margins make the results `n` and the kernel's size long.
+    """
+    x, kernel = saved
+    of_image, of_kernel = [], []
+    for axis in (0, 1):
+        n, m, s = x.shape[1 + axis], g.shape[1 + axis], where.stride[axis]
+        reach = where.dilation[axis] * (where.size[axis] - 1)
+        before = where.padding[axis][0]
+        last = (m - 1) * s - before  # where the last window begins
+        of_image.append((reach - before, n - 1 - last))
+        of_kernel.append((before, last + 1 + reach - n))
+    turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    dx = _correlate(
+        g, turned, (1, 1), _two(of_image), where.dilation, spread=where.stride
     )
-    return jnp.concatenate([_by_patches(*part, where) for part in parts], axis=-1)
+    rows, as_kernel = x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3)
+    dk = _correlate(rows, as_kernel, where.dilation, _two(of_kernel), where.stride)
+    return dx, dk.transpose(1, 2, 0, 3)
+
+
+_ordered.defvjp(_forward, _backward)
+
+
+def _two(margins: list[Pair]) -> tuple[Pair, Pair]:
+    return margins[0], margins[1]
+
+
+def _by_channel(x: Array, kernel: Array, where: Windows, groups: int) -> Array:
+    """A sum over the window's places."""
+    x = jnp.repeat(x, kernel.shape[-1] // groups, axis=-1)
+    weights = kernel.reshape(-1, kernel.shape[-1])
+    seen = enumerate(where.slices(x))
+    return reduce(jnp.add, (part * weights[n] for n, part in seen))
+
+
+def _by_group(x: Array, kernel: Array, where: Windows, groups: int) -> Array:
+    parts = (jnp.split(whole, groups, axis=-1) for whole in (x, kernel))
+    run: Any = _ordered
+    each = [run(*part, where) for part in zip(*parts, strict=True)]
+    return jnp.concatenate(each, axis=-1)
 
 
 class Convolution(AbstractModule):

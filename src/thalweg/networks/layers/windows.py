@@ -1,7 +1,7 @@
 """Where the windows of a convolution or a pooling lie, and what each place of one sees.
 
-XLA's own window operations are slow on a CPU, and very slow within a compiled loop; so
-there a window is a stack of shifted slices of the padded image.
+XLA's own pooling is slow on a CPU, and very slow within a compiled loop; so a window is
+a number of shifted slices of the padded image.
 """
 
 from collections.abc import Iterator
