@@ -1,5 +1,6 @@
 """What a user hands to `train` and `range_test`, checked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from thalweg.augmentation import AbstractAugmentation, Chain
 from thalweg.core.errors import InvalidInput
 from thalweg.core.rng import key_of
 from thalweg.losses import LOSSES, AbstractLoss
@@ -44,6 +46,7 @@ def recipe(
     l1: float,
     l2: float,
     batch_size: int,
+    augment: Sequence[AbstractAugmentation] = (),
 ) -> Candidate:
     """What is trained; a penalty of 0 is none, so that nothing is computed for it."""
     return Candidate(
@@ -53,6 +56,7 @@ def recipe(
         stop=stop,
         l1=np.float32(l1) if l1 else None,
         l2=np.float32(l2) if l2 else None,
+        augment=Chain(augment) if augment else None,
         batch_size=batch_size,
     )
 
@@ -66,6 +70,12 @@ def check_outputs(candidate: Candidate, problem: Problem) -> None:
         network = candidate.network.build(own, problem.outputs, key=key)
         return network(as_numbers(x), key=None, inference=True)
 
+    images = isinstance(problem.x, np.ndarray) and problem.x.ndim == 5
+    if candidate.augment is not None and not images:
+        raise InvalidInput(
+            "`augment` needs images [n, height, width, channels], but the inputs are "
+            "others. Leave it out, or give grey images an axis of one channel."
+        )
     rows = min(candidate.batch_size, len(problem.target))
     x = jax.tree.map(lambda leaf: leaf[0, :rows], problem.x)
     shape = eqx.filter_eval_shape(outputs, x).shape

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num, PyTree
 
+from thalweg.augmentation import AbstractAugmentation
 from thalweg.core.errors import InvalidInput, SearchError
 from thalweg.core.rng import seed_word
 from thalweg.evaluation import METRICS, Metric
@@ -84,6 +85,7 @@ def train(
     metrics: Sequence[str] = (),
     l1: float = 0.0,
     l2: float = 0.0,
+    augment: Sequence[AbstractAugmentation] = (),
     patience: float = float("inf"),
     threshold: float = float("-inf"),
     time_limit: float = float("inf"),
@@ -100,7 +102,8 @@ def train(
     `(init, apply)` with `init(key) -> params` and `apply(params, x) -> outputs` for a
     batch. **data**: inputs `[n, ...]` (or a dict of them) and targets: integer class
     codes, or numbers. **validation**: a fraction of the rows, data of its own, or 0.
-    **l1**, **l2**: penalties on kernels (L2 with the factor 1/2).
+    **l1**, **l2**: penalties on kernels (L2 with the factor 1/2). **augment**: of
+    `thalweg.augmentation`, for images `[n, height, width, channels]`.
 
     It ends at `epochs` or `steps` (of `batch_size` rows), after `patience` judgements
     without improvement, at a validation loss of `threshold`, or after `time_limit`
@@ -134,7 +137,14 @@ def train(
         threshold=np.float32(threshold),
     )
     candidate = recipe(
-        network, optimizer, judge, stop, l1=l1, l2=l2, batch_size=batch_size
+        network,
+        optimizer,
+        judge,
+        stop,
+        l1=l1,
+        l2=l2,
+        batch_size=batch_size,
+        augment=augment,
     )
     check_outputs(candidate, problem)
     names = names_in_use(candidate, problem.inputs, problem.outputs)

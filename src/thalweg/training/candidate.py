@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from thalweg.augmentation import Chain
 from thalweg.core.errors import InvalidInput
 from thalweg.core.hyper import hyper
 from thalweg.core.typing import Hyper
@@ -43,6 +44,7 @@ class Candidate(eqx.Module):
     stop: Stop
     l1: Hyper | None = hyper(None)  # strengths of penalties on the kernels
     l2: Hyper | None = hyper(None)
+    augment: Chain | None = None  # of training images
     batch_size: int = eqx.field(static=True, default=32)
 
     def __check_init__(self) -> None:

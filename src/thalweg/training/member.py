@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, UInt32
 
+from thalweg.augmentation import partner
 from thalweg.core.packing import Packing, Vectors
 from thalweg.core.rng import key_of, mix, shuffled
 from thalweg.core.trainable import partition
@@ -138,15 +139,27 @@ def batch_objective(member: Member, recipe: Candidate, data: Dataset) -> Objecti
     """
     rows = next_rows(member, data, recipe.batch_size)
     x, y, weight = data.batch(member.split, rows)
-    key = key_of(mix(member.seed ^ mix(member.step.astype(jnp.uint32))))
+    word = mix(member.step.astype(jnp.uint32))
+    key = key_of(mix(member.seed ^ word))
     strengths = ((L1, recipe.l1), (L2, recipe.l2))
     penalty = Sum([kind(s) for kind, s in strengths if s is not None])
+    share = None
+    if recipe.augment is not None:
+        x, share = recipe.augment(x, seed=mix(member.seed + mix(~word)))
+
+    def weighted(outputs: Array, y: Array, weight: Array | None) -> Array:
+        losses = example_losses(recipe.loss, outputs, y)
+        return losses if weight is None else losses * weight
 
     def of_data(params: PyTree) -> Float[Array, ""]:
         network = eqx.combine(params, member.rest)
         outputs = network(as_numbers(x), key=key, inference=False)
-        losses = example_losses(recipe.loss, outputs, y)
-        return jnp.mean(losses if weight is None else losses * weight)
+        losses = weighted(outputs, y, weight)
+        if share is not None:  # of a mixture: the rest is its partner's
+            rest = None if weight is None else partner(weight)
+            others = weighted(outputs, partner(y), rest)
+            losses = share * losses + (1 - share) * others
+        return jnp.mean(losses)
 
     objective = Objective.of(of_data).with_grads(penalty.add_to)
     if looks_further(recipe.optimizer):
