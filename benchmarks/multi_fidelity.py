@@ -186,7 +186,8 @@ def _proposer(method: str) -> Any:
 
 def _automl(table: str, seed: int, seconds: float) -> tuple[Any, Any, Any, int]:
     """What `TabularClassifier` searches: problem, space, recipe, steps of a round."""
-    from thalweg.automl.fit import Settings, prepare
+    from thalweg.automl.fit import prepare
+    from thalweg.automl.settings import Settings
     from thalweg.data import load_table
 
     split = load(table, seed=seed)

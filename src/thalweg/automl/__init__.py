@@ -7,13 +7,13 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Model": "model",
     "TabularClassifier": "tabular",
-    "TabularModel": "model",
     "TabularRegressor": "tabular",
     "load": "model",
 }
 
-__all__ = ["TabularClassifier", "TabularModel", "TabularRegressor", "load"]
+__all__ = ["Model", "TabularClassifier", "TabularRegressor", "load"]
 
 
 def __getattr__(name: str) -> Any:

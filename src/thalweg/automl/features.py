@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -12,9 +12,11 @@ from thalweg.data import Preprocessor, Schema
 from thalweg.evaluation import Splits
 from thalweg.networks import Inputs
 
+BINS = 48  # of a piecewise-linear embedding
+
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class TableFeatures:
     """One fitted preprocessor per split.
 
     Preprocessors see different training rows, so a column (an indicator of missing
@@ -23,11 +25,15 @@ class Features:
     """
 
     preprocessors: tuple[Preprocessor, ...]
+    bins: int = BINS
+    kind: ClassVar[str] = "table"
 
     @staticmethod
-    def fit(frame: Any, schema: Schema, splits: Splits, **options: Any) -> "Features":
+    def fit(
+        frame: Any, schema: Schema, splits: Splits, **options: Any
+    ) -> "TableFeatures":
         """Fit on the training part of each split."""
-        return Features(
+        return TableFeatures(
             tuple(
                 Preprocessor.fit(frame, schema, train, **options)
                 for train in splits.train
@@ -61,12 +67,46 @@ class Features:
         every = [(self.preprocessors[0], first), *rest]
         return [self._laid_out(p, table) for p, table in every], notes
 
-    def inputs(self, bins: int) -> Inputs:
+    def inputs(self) -> Inputs:
         """What networks are built for; leaves have a leading axis of splits."""
         if not self.names:
             return Inputs(0, self.cardinalities)
-        edges = [self._rows(p, p.bins(bins)) for p in self.preprocessors]
+        edges = [self._rows(p, p.bins(self.bins)) for p in self.preprocessors]
         return Inputs(len(self.names), self.cardinalities, np.stack(edges))
+
+    def for_networks(
+        self, made: Sequence[Mapping[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """The tables of all splits along a leading axis; empty parts are left out."""
+        kept = [key for key, part in made[0].items() if part.shape[1]]
+        return {key: np.stack([table[key] for table in made]) for key in kept}
+
+    def for_baseline(self, made: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """The linear model sees what the networks do."""
+        return made
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """A dict for JSON and a dict of arrays, from which `from_state` restores it."""
+        records, arrays = [], {}
+        for split, preprocessor in enumerate(self.preprocessors):
+            record, own = preprocessor.to_state()
+            records.append(record)
+            arrays |= {f"{split}/{k}": a for k, a in own.items()}
+        return {"bins": self.bins, "preprocessors": records}, arrays
+
+    @staticmethod
+    def from_state(
+        record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> "TableFeatures":
+        """What `to_state` was made of."""
+        parts = enumerate(record["preprocessors"])
+        return TableFeatures(
+            tuple(
+                Preprocessor.from_state(one, below(arrays, f"{split}/"))
+                for split, one in parts
+            ),
+            record["bins"],
+        )
 
     def _laid_out(
         self, preprocessor: Preprocessor, table: Mapping[str, np.ndarray]
@@ -89,7 +129,6 @@ class Features:
         return out
 
 
-def stacked(tables: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The tables of all splits with a leading axis of splits, empty parts left out."""
-    kept = [key for key, part in tables[0].items() if part.shape[1]]
-    return {key: np.stack([table[key] for table in tables]) for key in kept}
+def below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with a prefix, without it."""
+    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""The finished model: a table in, predictions out; saved without pickle."""
+"""The finished model: rows in, predictions out; saved without pickle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,21 +11,23 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from thalweg.automl.baseline import Candidate as BaselineModel
-from thalweg.automl.features import Features
+from thalweg.automl.features import TableFeatures, below
 from thalweg.automl.predictor import Trained, outputs
+from thalweg.automl.prepared import Features
 from thalweg.core.errors import StoreError
-from thalweg.data import Classes, Preprocessor, TargetScale
+from thalweg.data import Classes, TargetScale
 from thalweg.losses import LOSSES, AbstractLoss
 from thalweg.spaces import Space
 from thalweg.training.assembly import Assembler
 from thalweg.training.skeleton import from_arrays, to_arrays
 
-FORMAT = "thalweg model 1"
+FORMAT = "thalweg model 2"
 SETTINGS, ARRAYS = "model.json", "arrays.safetensors"
+FEATURES: Mapping[str, Any] = {"table": TableFeatures}
 
 
 @dataclass(frozen=True, eq=False)
-class TabularModel:
+class Model:
     """A weighted mean of trained networks, or the baseline if nothing beat it."""
 
     task: str
@@ -35,7 +37,6 @@ class TabularModel:
     features: Features
     classes: Classes | None
     scales: tuple[TargetScale, ...]  # of each split; regression only
-    bins: int
     trained: tuple[Trained, ...]
     baseline: BaselineModel
     space: Space
@@ -48,18 +49,20 @@ class TabularModel:
         return not self.trained
 
     def predict_raw(
-        self, frame: Any, *, owner: str = "the model"
+        self, X: Any, *, owner: str = "the model"
     ) -> tuple[Float[np.ndarray, "n c"], list[str]]:
-        """Probabilities or values, and what was repaired in the table."""
-        tables, notes = self.features.transform_stated(frame, owner=owner)
-        if len(tables[0]["numeric"]) == 0:
+        """Probabilities or values, and what was repaired in the rows."""
+        made, notes = self.features.transform_stated(X, owner=owner)
+        rows = len(jax.tree.leaves(made[0])[0])
+        if rows == 0:
             return np.zeros((0, self.outputs)), notes
         if self.uses_baseline:
-            return np.asarray(self.baseline.model.predict(tables[0]), float), notes
+            columns = self.features.for_baseline(made[0])
+            return np.asarray(self.baseline.model.predict(columns), float), notes
         kind: Any = LOSSES[self.loss]
         loss: AbstractLoss = kind()
-        total = np.zeros((len(tables[0]["numeric"]), self.outputs))
-        found = outputs(self.trained, tables, loss)
+        total = np.zeros((rows, self.outputs))
+        found = outputs(self.trained, self.features.for_networks(made), loss)
         for trained, parts in zip(self.trained, found, strict=True):
             each = [
                 self._decode(k, loss.link(jnp.asarray(part)))
@@ -70,11 +73,9 @@ class TabularModel:
             total /= total.sum(axis=1, keepdims=True)  # rounding
         return total, notes
 
-    def predict(
-        self, frame: Any, *, owner: str = "the model"
-    ) -> Shaped[np.ndarray, " n"]:
+    def predict(self, X: Any, *, owner: str = "the model") -> Shaped[np.ndarray, " n"]:
         """Class labels, or values."""
-        raw, _ = self.predict_raw(frame, owner=owner)
+        raw, _ = self.predict_raw(X, owner=owner)
         return self.labels(raw)
 
     def labels(self, raw: Float[np.ndarray, "n c"]) -> Shaped[np.ndarray, " n"]:
@@ -107,7 +108,7 @@ class TabularModel:
         write_atomic(folder / SETTINGS, text.encode())
 
     @staticmethod
-    def load(folder: str | Path) -> "TabularModel":
+    def load(folder: str | Path) -> "Model":
         """Read what `save` wrote."""
         from thalweg.store import codec
         from thalweg.store.weights import load_arrays
@@ -124,16 +125,19 @@ class TabularModel:
                 "the run directory of a finished search."
             )
         arrays, _ = load_arrays(folder / ARRAYS)
-        return TabularModel.from_state(record, arrays)
+        return Model.from_state(record, arrays)
+
+    @staticmethod
+    def of_run(folder: str | Path) -> "Model":
+        """The model in a folder, or in the run directory that it is."""
+        folder = Path(folder)
+        inner = folder / "model"
+        return Model.load(inner if (inner / SETTINGS).is_file() else folder)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """A dict for JSON and a dict of arrays, from which `from_state` restores it."""
-        arrays: dict[str, np.ndarray] = {}
-        features = []
-        for split, preprocessor in enumerate(self.features.preprocessors):
-            record, own = preprocessor.to_state()
-            features.append(record)
-            arrays |= {f"features/{split}/{k}": a for k, a in own.items()}
+        features, own = self.features.to_state()
+        arrays = {f"features/{k}": a for k, a in own.items()}
         baseline, own = self.baseline.to_state()
         arrays |= {f"baseline/{k}": a for k, a in own.items()}
         for each in self.trained:
@@ -146,9 +150,9 @@ class TabularModel:
             "target": self.target,
             "loss": self.loss,
             "outputs": self.outputs,
-            "bins": self.bins,
             "classes": None if self.classes is None else self.classes.to_json(),
             "scales": [scale.to_json() for scale in self.scales],
+            "kind": self.features.kind,
             "features": features,
             "baseline": baseline,
             "space": self.space.to_json(),
@@ -169,17 +173,13 @@ class TabularModel:
     @staticmethod
     def from_state(
         record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-    ) -> "TabularModel":
+    ) -> "Model":
         """What `to_state` was made of."""
-        features = Features(
-            tuple(
-                Preprocessor.from_state(one, _below(arrays, f"features/{split}/"))
-                for split, one in enumerate(record["features"])
-            )
-        )
+        kind = FEATURES[record["kind"]]
+        features = kind.from_state(record["features"], below(arrays, "features/"))
         space = Space.from_json(record["space"])
         recipe = Assembler(space, **record["assembly"])
-        inputs = features.inputs(record["bins"])
+        inputs = features.inputs()
         trained = []
         for each in record["trained"]:
             networks = tuple(
@@ -187,7 +187,7 @@ class TabularModel:
                     recipe(each["config"]),
                     jax.tree.map(lambda leaf, split=split: leaf[split], inputs),
                     record["outputs"],
-                    _below(arrays, f"trial/{each['trial']}/{split}/"),
+                    below(arrays, f"trial/{each['trial']}/{split}/"),
                 )
                 for split in range(each["splits"])
             )
@@ -195,7 +195,7 @@ class TabularModel:
                 Trained(each["trial"], each["config"], each["weight"], networks)
             )
         classes = record["classes"]
-        return TabularModel(
+        return Model(
             task=record["task"],
             target=record["target"],
             loss=record["loss"],
@@ -203,10 +203,9 @@ class TabularModel:
             features=features,
             classes=None if classes is None else Classes.from_json(classes),
             scales=tuple(TargetScale.from_json(scale) for scale in record["scales"]),
-            bins=record["bins"],
             trained=tuple(trained),
             baseline=BaselineModel.from_state(
-                record["baseline"], _below(arrays, "baseline/")
+                record["baseline"], below(arrays, "baseline/")
             ),
             space=space,
             assembly=record["assembly"],
@@ -214,16 +213,11 @@ class TabularModel:
         )
 
 
-def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
-
-
 def load(folder: str | Path) -> Any:
     """The estimator that was saved in `folder`, or the model of a run directory."""
-    from thalweg.automl.tabular import TabularClassifier, TabularRegressor
+    from thalweg import automl
 
-    folder = Path(folder)
-    inner = folder / "model"
-    model = TabularModel.load(inner if (inner / SETTINGS).is_file() else folder)
-    kind = TabularClassifier if model.classes is not None else TabularRegressor
-    return kind._of(model)
+    model = Model.of_run(folder)
+    family = {"table": "Tabular"}[model.features.kind]
+    kind = "Classifier" if model.classes is not None else "Regressor"
+    return getattr(automl, family + kind)._of(model)

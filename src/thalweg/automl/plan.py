@@ -8,14 +8,14 @@ import math
 from dataclasses import dataclass
 
 from thalweg.core.errors import InvalidInput
+from thalweg.core.typing import Config
 from thalweg.spaces import Space
-from thalweg.spaces.presets import tabular
+from thalweg.spaces.presets import portfolio, tabular
 
 PRESETS = ("fast", "balanced", "best")
 ROUNDS = 64  # judgements in a full training
 PATIENCE = 8.0  # rounds …
 RATIO = 1.0  # … and as long again as the best took
-BINS = 48  # of a piecewise-linear embedding
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Plan:
     """How one search trains."""
 
     space: Space
+    starts: tuple[Config, ...]  # what a search begins with
     batch_size: int
     epochs: float  # of a full training
     round_steps: int  # after which a member is judged
@@ -57,8 +58,10 @@ def plan(facts: Facts, *, preset: str, proposer: str | None) -> Plan:
     width = _width(facts, preset)
     steps = _steps(facts, preset, batch, width)
     per_epoch = facts.rows / batch
+    space = _space(facts, preset, width)
     return Plan(
-        space=_space(facts, preset, width),
+        space=space,
+        starts=tuple(portfolio(space)),
         batch_size=batch,
         epochs=steps / per_epoch,
         round_steps=max(1, round(steps / ROUNDS)),

@@ -30,10 +30,10 @@ class Trained:
 
 def outputs(
     trained: Sequence[Trained],
-    tables: Sequence[Mapping[str, np.ndarray]],
+    x: PyTree[np.ndarray],
     loss: AbstractLoss,
 ) -> list[list[Float[np.ndarray, "n c"]]]:
-    """Raw outputs by trial and split. `tables` are the rows as each split sees them."""
+    """Raw outputs by trial and split, of rows `[s, n, ...]`; `s` is 1 if shared."""
     found: list[list[Any]] = [[None] * len(t.networks) for t in trained]
     groups: dict[Any, list[tuple[int, int]]] = defaultdict(list)
     for number, each in enumerate(trained):
@@ -48,23 +48,22 @@ def outputs(
         parts = [eqx.partition(n, eqx.is_array_like) for n in networks]
         stacked = jax.tree.map(lambda *a: np.stack(a), *(arrays for arrays, _ in parts))
         splits = np.array([j for _, j in members], np.int32)
-        result = _group(stacked, parts[0][1], splits, tables, loss)
+        result = _group(stacked, parts[0][1], splits, x, loss)
         for (i, j), rows in zip(members, result, strict=True):
             found[i][j] = rows
     return found
 
 
 def _group(
-    arrays: PyTree, rest: Any, splits: Any, tables: Any, loss: AbstractLoss
+    arrays: PyTree, rest: Any, splits: Any, x: PyTree, loss: AbstractLoss
 ) -> Float[np.ndarray, "m n c"]:
-    x = {
-        k: np.stack([t[k] for t in tables]) for k in tables[0] if tables[0][k].shape[1]
-    }
-    n = next(iter(x.values())).shape[1]
+    n = jax.tree.leaves(x)[0].shape[1]
     size = min(CHUNK, 1 << max(0, (n - 1)).bit_length())
     parts = []
     for begin in range(0, n, size):
-        some = {k: _padded(a[:, begin : begin + size], size) for k, a in x.items()}
+        some = jax.tree.map(
+            lambda a, begin=begin: _padded(a[:, begin : begin + size], size), x
+        )
         parts.append(np.asarray(_forward(arrays, rest, splits, some, loss)))
     return np.concatenate(parts, axis=1)[:, :n]
 
@@ -75,7 +74,7 @@ def _forward(
 ) -> Float[Array, "m n c"]:
     def one(member: Any) -> Float[Array, "n c"]:
         own, split = member
-        rows = jax.tree.map(lambda a: a[split], x)
+        rows = jax.tree.map(lambda a: a[split if a.shape[0] > 1 else 0], x)
         return outputs_of(eqx.combine(own, rest), loss, rows)
 
     return jax.lax.map(one, (arrays, jnp.asarray(splits)))

@@ -5,7 +5,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from thalweg.automl.fit import (
-    Fit,
-    Prepared,
-    Settings,
-    new_search,
-    prepare,
-    run,
-    settings_record,
-)
+from thalweg.automl.fit import Fit, new_search, prepare, run
+from thalweg.automl.prepared import Prepared
+from thalweg.automl.settings import Settings
+from thalweg.automl.source import Source
 from thalweg.core.errors import StoreError
-from thalweg.data import load_table
 from thalweg.store import Store, StudyRow
 from thalweg.study.loop import Search
 from thalweg.study.recorder import StoreRecorder
@@ -32,29 +26,9 @@ Watch = Callable[[Prepared, Search], None]
 SHORTEST = 2.0  # seconds that are left for a resumed search at the least
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a run's table came from, so that it can be read again."""
-
-    path: str
-    target: str
-    task: str | None
-    digest: str  # SHA-256 of the file
-
-    @staticmethod
-    def of(path: str | Path, target: str, task: str | None) -> "Source":
-        path = Path(path).resolve()
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            digest = ""  # reading the table will say what is wrong
-        return Source(str(path), target, task, digest)
-
-
 def begin(
     path: str | Path,
-    target: str,
+    target: str | None,
     out: str | Path,
     settings: Settings,
     *,
@@ -64,7 +38,7 @@ def begin(
     notes: Callable[[list[str]], None] | None = None,
     started: float | None = None,
 ) -> Fit:
-    """Search for the best model of a file's table, in a new run directory.
+    """Search for the best model of a table, or of a folder of images, in a new run.
 
     **started**: since when (of `time.monotonic`) the time limit runs.
 
@@ -72,10 +46,10 @@ def begin(
     """
     started = time.monotonic() if started is None else started
     source = Source.of(path, target, task)
-    table = load_table(path, target, task)  # type: ignore[arg-type]
+    data = source.load(settings)
     if notes:
-        notes(list(table.notes))
-    prepared = prepare(table, settings)
+        notes(list(data.notes))
+    prepared = prepare(data, settings)
     study = StudyRow(
         version=version("thalweg"),
         seed=settings.seed,
@@ -84,7 +58,7 @@ def begin(
         settings={
             **_told(prepared, command),
             "source": vars(source),
-            "fit": settings_record(settings),
+            "fit": settings.to_json(),
         },
     )
     with Store.create(out, study) as store:
@@ -106,27 +80,27 @@ def resume(
     Without limits it goes on to those that it began with. **time_limit**: seconds more.
     **trials**: configurations in all.
 
-    Raises StoreError if the table's file is gone or is not the same.
+    Raises StoreError if the data are gone or is not the same.
     """
     started = time.monotonic()
     with Store.open(path, write=True) as store:
         told = store.settings()
         if "source" not in told or "fit" not in told:
             raise StoreError(
-                f"The study in {path} was not begun by `thalweg fit`, so there is no "
-                "table to go on with. Continue it by the program that began it."
+                f"The study in {path} was not begun by `thalweg fit`, so there are no "
+                "data to go on with. Continue it by the program that began it."
             )
-        source, settings = Source(**told["source"]), Settings(**told["fit"])
+        source, settings = Source(**told["source"]), Settings.from_json(told["fit"])
         now = Source.of(source.path, source.target, source.task)
         if now.digest != source.digest:
             raise StoreError(
-                "A search goes on with the table that it began with, but "
+                "A search goes on with the data that it began with, but "
                 f"{source.path} is gone or has changed. Put it back, or begin anew."
             )
-        table = load_table(source.path, source.target, source.task)  # type: ignore
+        data = source.load(settings)
         if notes:
-            notes(list(table.notes))
-        prepared = prepare(table, settings)
+            notes(list(data.notes))
+        prepared = prepare(data, settings)
         recorder = StoreRecorder(store)
         search = _search(prepared, recorder, watch)
         recorder.restore(search)
@@ -189,8 +163,8 @@ def _told(prepared: Prepared, command: str) -> dict[str, Any]:
     return {
         "metric": problem.metric.name,
         "maximize": problem.metric.greater_is_better,
-        "task": prepared.table.task,
-        "target": prepared.table.target_name,
+        "task": prepared.data.task,
+        "target": prepared.data.target_name,
         "baseline": {
             "name": best.name,
             "score": scores[best.name].value,
@@ -205,11 +179,11 @@ def _told(prepared: Prepared, command: str) -> dict[str, Any]:
             "scheme": splits.kind.replace("_", "-"),
             "folds": splits.folds,
             "repeats": splits.repeats,
-            "rows": len(prepared.table),
+            "rows": len(prepared.data),
             "validation_rows": len(splits.rows),
         },
         "time_limit": math.nan if settings.time_limit is None else settings.time_limit,
-        "summary": prepared.table.summary(),
+        "summary": prepared.data.summary(),
         "proposer": prepared.plan.proposer,
         "command": command,
         "environment": {

@@ -64,8 +64,8 @@ def fit(
 ) -> None:
     """Search for the best network for a table, and keep it in a run directory."""
     with errors_in_words():
-        from thalweg.automl.fit import Settings
         from thalweg.automl.run import begin
+        from thalweg.automl.settings import Settings
         from thalweg.cli.progress import Display, say_notes, say_result
 
         if time_limit is None and trials is None:
@@ -105,8 +105,8 @@ def resume(
 ) -> None:
     """Go on with a search that was ended, interrupted or killed."""
     with errors_in_words():
-        from thalweg.automl.fit import Settings
         from thalweg.automl.run import resume
+        from thalweg.automl.settings import Settings
         from thalweg.cli.progress import Display, say_result
 
         limits = Settings(time_limit=time_limit or 60.0, trials=trials)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from thalweg.automl.model import SETTINGS, TabularModel
+from thalweg.automl.model import Model
 from thalweg.core.errors import DataError, InvalidInput, StoreError
 from thalweg.data import as_frame, read_table
 
@@ -18,8 +18,7 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
 
 def predict(run: Path, table: Path, out: Path, *, proba: bool) -> None:
     """Write the predictions of a run's model for the rows of `table`."""
-    inner = run / "model"
-    model = TabularModel.load(inner if (inner / SETTINGS).is_file() else run)
+    model = Model.of_run(run)
     if not out.name.endswith(SUFFIXES):
         raise InvalidInput(
             f"Predictions are written as {', '.join(SUFFIXES)}, but got {out.name!r}."
@@ -47,7 +46,7 @@ def predict(run: Path, table: Path, out: Path, *, proba: bool) -> None:
     typer.echo(f"{len(frame):,} predictions: {out}")
 
 
-def _predictions(model: TabularModel, raw: object, *, proba: bool) -> "pd.DataFrame":
+def _predictions(model: Model, raw: object, *, proba: bool) -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 

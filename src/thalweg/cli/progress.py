@@ -12,7 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thalweg.automl.fit import Fit, Prepared, Settings
+from thalweg.automl.fit import Fit
+from thalweg.automl.prepared import Prepared
+from thalweg.automl.settings import Settings
 from thalweg.report.words import headline, in_words
 from thalweg.study.loop import Search
 

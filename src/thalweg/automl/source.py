@@ -1,0 +1,42 @@
+"""Where a run's data came from, so that they can be read again."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from thalweg.automl.prepared import Data
+from thalweg.automl.settings import Settings
+from thalweg.core.errors import InvalidInput
+from thalweg.data import load_table
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table's file with the column to predict."""
+
+    path: str
+    target: str | None
+    task: str | None
+    digest: str  # SHA-256 of the file
+
+    @staticmethod
+    def of(path: str | Path, target: str | None, task: str | None) -> "Source":
+        path = Path(path).resolve()
+        try:
+            digest = _digest(path)
+        except OSError:
+            digest = ""  # reading the data will say what is wrong
+        return Source(str(path), target, task, digest)
+
+    def load(self, settings: Settings) -> Data:
+        """The data, read and checked."""
+        if self.target is None:
+            raise InvalidInput(
+                "A table needs the name of the column to predict. Give `--target`."
+            )
+        return load_table(self.path, self.target, self.task)  # type: ignore[arg-type]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
