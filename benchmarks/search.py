@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 from search_overhead import overhead
 from search_peers import LIBRARIES, PEERS
-from search_summary import protocol_table, summarise
+from search_protocol import protocol, protocol_table
+from search_summary import summarise
 from search_tasks import Task, tasks
 
-from thalweg.benchmarks import NASBench201, simulate
 from thalweg.proposers import PROPOSERS, Outcome
 from thalweg.spaces import Space
 
@@ -105,21 +105,6 @@ def search(method: str, task: Task, seed: int) -> dict[str, Any]:
         "ms": [round(1e3 * float(np.mean(spent[m - PART : m])), 3) for m in marks],
         "cpu_seconds": round(time.process_time() - start, 2),
     }
-
-
-def protocol(method: str, seed: int, data: str | None) -> dict[str, Any]:
-    """NAS-Bench-201 as published: 12 epochs, 12,000 seconds, test accuracy."""
-    found = {}
-    for dataset in ("cifar10", "cifar100", "ImageNet16_120"):
-        bench = NASBench201(dataset, epochs=12, path=data)
-        curve = simulate(bench, method, seconds=12_000, seed=seed)
-        row = int(bench.rows(curve.x[curve.incumbent[-1:]])[0])
-        found[dataset] = [
-            bench.get_more_info(row, judged, hp="200")["test-accuracy"]
-            for judged in ("cifar10", "cifar100", "ImageNet16-120")
-        ]
-        found[f"{dataset} trainings"] = len(curve)
-    return {"method": method, "protocol": True, "seed": seed, **found}
 
 
 def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:

@@ -213,33 +213,3 @@ def overhead_table(results: list[dict[str, Any]], methods: list[str]) -> str:
         ]
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def protocol_table(results: list[dict[str, Any]]) -> str:
-    """Test accuracy after 12,000 simulated seconds on validation after 12 epochs."""
-    records = defaultdict(list)
-    for r in results:
-        if r.get("protocol"):
-            records[r["method"]].append(r)
-    if not records:
-        return ""
-    lines = [
-        "\n### NAS-Bench-201, 12 epochs and 12,000 simulated seconds: test accuracy\n",
-        "| method | runs | searched on | trainings | CIFAR-10 | CIFAR-100 | "
-        "ImageNet16-120 |",
-        "| --- " * 7 + "|",
-        "| regularized evolution, published | 500 | CIFAR-10 | "
-        "| 93.92 | 71.84 | 45.54 |",
-        "| optimum | | | | 94.37 | 73.51 | 47.31 |",
-    ]
-    for method, runs in records.items():
-        for dataset in ("cifar10", "cifar100", "ImageNet16_120"):
-            values = np.array([r[dataset] for r in runs])
-            count = np.mean([r[f"{dataset} trainings"] for r in runs])
-            cells = [_of(v, 2) for v in values.T]
-            lines.append(
-                f"| {method} | {len(runs)} | {dataset} | {count:.0f} | "
-                + " | ".join(cells)
-                + " |"
-            )
-    return "\n".join(lines)
