@@ -4,8 +4,9 @@ from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
-from thalweg.architectures import spaces
+from thalweg.architectures import morphisms, spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
+from thalweg.architectures.hill_climbing import Climb, hill_climb
 from thalweg.architectures.searchable import Searchable
 from thalweg.architectures.vocabulary import (
     InputChoice,
@@ -32,6 +33,7 @@ from thalweg.cells import (
 
 __all__ = [
     "Cells",
+    "Climb",
     "Cost",
     "InputChoice",
     "LayerChoice",
@@ -43,9 +45,11 @@ __all__ = [
     "cost_of",
     "encodings",
     "fixed",
+    "hill_climb",
     "label",
     "latency",
     "mixed",
+    "morphisms",
     "nasbench101",
     "nasbench101_network",
     "nasbench201",

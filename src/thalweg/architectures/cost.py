@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from thalweg.architectures.arithmetic import work_of
 from thalweg.core.errors import InvalidInput
 from thalweg.core.trainable import partition
+from thalweg.networks.layers.convolution import forced
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def cost_of(network: Any, inputs: Any, outputs: int = 1) -> Cost:
     """
     x = example(inputs, rows=1)
     trained, arrays, known, call = _traced(network, inputs, outputs)
-    jaxpr = jax.make_jaxpr(call)(arrays, x)
+    with forced("lax"):  # convolutions as such, whatever they are on this machine
+        jaxpr = jax.make_jaxpr(call)(arrays, x)
     values = known + [None] * (len(jaxpr.jaxpr.invars) - len(known))
     work, _ = work_of(jaxpr.jaxpr, jaxpr.consts, values)
     first = sum(

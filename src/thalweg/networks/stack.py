@@ -69,7 +69,7 @@ class Stack(AbstractDescription):
                 f"The head of a `Stack` is one of {HEADS}, but got {self.head!r}."
             )
         seed = rng.word(key)
-        shape = _shape(inputs)
+        shape = shape_of(inputs)
         layers = self.layers if isinstance(self.layers, tuple) else (self.layers,)
         body = Sequential(layers).build(shape, seed=place(seed, 0))
         last = GlobalPool() if self.head == "pool" else Flatten()
@@ -84,8 +84,8 @@ class Stack(AbstractDescription):
         )
 
 
-def _shape(inputs: Any) -> tuple[int, ...]:
-    """Of an example."""
+def shape_of(inputs: Any) -> tuple[int, ...]:
+    """Of an example of such inputs, as a `Stack` sees it."""
     if isinstance(inputs, Images):
         return inputs.height, inputs.width, inputs.channels
     if not isinstance(inputs, Inputs) or not inputs.numeric or inputs.cardinalities:
