@@ -16,14 +16,9 @@ from jaxtyping import Array, Float, Int, PyTree, UInt32
 from thalweg.augmentation import partner
 from thalweg.core.packing import Packing, Vectors
 from thalweg.core.rng import key_of, mix, shuffled
-from thalweg.core.trainable import partition
+from thalweg.core.trainable import is_statistics, partition
 from thalweg.losses import AbstractLoss
-from thalweg.networks.layers.normalization import (
-    calibrate,
-    has_statistics,
-    statistics_of,
-    with_statistics,
-)
+from thalweg.networks.layers.normalization import calibrate, statistics_of
 from thalweg.optimizers import Objective, looks_further, on_vectors
 from thalweg.penalties import L1, L2, Sum
 from thalweg.training.candidate import Candidate, Stop
@@ -41,7 +36,7 @@ class Member(eqx.Module):
     """A network in training, and its best so far."""
 
     params: Vectors  # what is trained of the network
-    rest: PyTree  # everything else of it
+    rest: PyTree  # everything else of it, but for what is measured
     state: PyTree  # of the optimizer
     split: Int[Array, ""]
     seed: UInt32[Array, ""]
@@ -50,10 +45,12 @@ class Member(eqx.Module):
     best_loss: Float[Array, ""]
     best_step: Int[Array, ""]
     best_params: Vectors
-    best_statistics: PyTree  # batch normalisation's, if there is any
+    statistics: Vectors  # batch normalisation's at the last judgement, if any
+    best_statistics: Vectors
     best_outputs: Float[Array, "nv c"]  # on the validation rows of its split
     waited: Int[Array, ""]  # rounds since the best
     packing: Packing = eqx.field(static=True)  # of the parameters
+    measures: Packing = eqx.field(static=True)  # of the statistics
 
     @property
     def network(self) -> Any:
@@ -63,11 +60,17 @@ class Member(eqx.Module):
     @property
     def best_network(self) -> Any:
         """The network as it was at its best."""
-        return with_statistics(self.with_params(self.best_params), self.best_statistics)
+        best = eqx.tree_at(lambda m: m.statistics, self, self.best_statistics)
+        return best.with_params(self.best_params)
 
     def with_params(self, params: Vectors) -> Any:
         """The network with these parameters."""
-        return eqx.combine(self.packing.unpack(params), self.rest)
+        return self.whole(self.packing.unpack(params))
+
+    def whole(self, params: PyTree) -> Any:
+        """The network with these parameters, unpacked."""
+        statistics = self.measures.unpack(self.statistics)
+        return eqx.combine(params, statistics, self.rest)
 
 
 def build(
@@ -83,6 +86,11 @@ def build(
     tree, rest = partition(network)
     packing = Packing.of(tree)
     params = packing.pack(tree)
+    found, rest = eqx.partition(
+        rest, jax.tree.map(is_statistics, rest, is_leaf=is_statistics)
+    )
+    measures = Packing.of(found)
+    statistics = measures.pack(found)
     zero = jnp.zeros((), jnp.int32)
     return Member(
         params=params,
@@ -95,10 +103,12 @@ def build(
         best_loss=jnp.asarray(jnp.inf, jnp.float32),
         best_step=zero,
         best_params=params,
-        best_statistics=statistics_of(rest),
+        statistics=statistics,
+        best_statistics=statistics,
         best_outputs=jnp.zeros((validation_rows, outputs), jnp.float32),
         waited=zero,
         packing=packing,
+        measures=measures,
     )
 
 
@@ -152,7 +162,7 @@ def batch_objective(member: Member, recipe: Candidate, data: Dataset) -> Objecti
         return losses if weight is None else losses * weight
 
     def of_data(params: PyTree) -> Float[Array, ""]:
-        network = eqx.combine(params, member.rest)
+        network = member.whole(params)
         outputs = network(as_numbers(x), key=key, inference=False)
         losses = weighted(outputs, y, weight)
         if share is not None:  # of a mixture: the rest is its partner's
@@ -255,7 +265,7 @@ def measured(member: Member, solution: Vectors, data: Dataset) -> Member:
 
     Those rows are always the same, so that a judgement depends on the member alone.
     """
-    if not has_statistics(member.rest):
+    if not member.statistics:
         return member
     size, longest = data.train_size[member.split], data.train_rows.shape[1]
     count = min(CALIBRATION_ROWS, longest)
@@ -263,11 +273,8 @@ def measured(member: Member, solution: Vectors, data: Dataset) -> Member:
     spread = (jnp.arange(count) * (size / count)).astype(jnp.int32)
     x, _, _ = data.batch(member.split, data.train_rows[member.split, spread])
     network = calibrate(member.with_params(solution), as_numbers(x))
-    return eqx.tree_at(
-        lambda m: m.rest,
-        member,
-        with_statistics(member.rest, statistics_of(network)),
-    )
+    statistics = member.measures.pack(statistics_of(network))
+    return eqx.tree_at(lambda m: m.statistics, member, statistics)
 
 
 def remember(
@@ -279,7 +286,6 @@ def remember(
 ) -> Member:
     """The member after a judgement of its `solution` as worth `value`."""
     better = value < member.best_loss
-    statistics = statistics_of(member.rest)
     kept = (
         member.best_params,
         member.best_statistics,
@@ -287,7 +293,7 @@ def remember(
         member.best_loss,
         member.best_step,
     )
-    new = (solution, statistics, outputs, value, member.step)
+    new = (solution, member.statistics, outputs, value, member.step)
     kept = jax.lax.cond(better, lambda: new, lambda: kept)
     waited = jnp.where(better, 0, member.waited + 1)
     status = jnp.where(member.step >= stop.steps, CONVERGED, RUNNING)
