@@ -22,6 +22,11 @@ PRINTS = {
         r"train +1\.99\d+ +0\.99",
         "least squares",
     ),
+    "own_architecture.py": (
+        r"4 networks, 1 compiled",
+        r"parameters",
+        r"is right about",
+    ),
     "own_module.py": ("equinox module +0", "init, apply", "own +0", "thalweg's MLP +0"),
     "own_space.py": (r"trial +score +error", r"27 trials with a", r"\d on rows that"),
     "perturb_and_keep.py": (r"by hand +\d", r"search +\d", r"CMA-ES +\d", r"Adam"),
