@@ -7,8 +7,10 @@ study = tw.Study(nasbench101.space())
 from thalweg.architectures import morphisms, spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
 from thalweg.architectures.hill_climbing import Climb, hill_climb
+from thalweg.architectures.outline import outline
 from thalweg.architectures.searchable import Searchable
 from thalweg.architectures.vocabulary import (
+    Cell,
     InputChoice,
     LayerChoice,
     Repeat,
@@ -22,7 +24,9 @@ from thalweg.architectures.vocabulary import (
 )
 from thalweg.cells import (
     Cells,
+    Genotype,
     ModelSpec,
+    darts,
     encodings,
     nasbench101,
     nasbench101_network,
@@ -32,9 +36,11 @@ from thalweg.cells import (
 )
 
 __all__ = [
+    "Cell",
     "Cells",
     "Climb",
     "Cost",
+    "Genotype",
     "InputChoice",
     "LayerChoice",
     "ModelSpec",
@@ -43,6 +49,7 @@ __all__ = [
     "assign",
     "choices_in",
     "cost_of",
+    "darts",
     "encodings",
     "fixed",
     "hill_climb",
@@ -54,6 +61,7 @@ __all__ = [
     "nasbench101_network",
     "nasbench201",
     "nasbench201_network",
+    "outline",
     "space_of",
     "spaces",
     "switched",

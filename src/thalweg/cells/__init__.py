@@ -5,6 +5,7 @@ NAS-Bench-101 and NAS-Bench-201: spaces, strings, hashes, encodings, graph kerne
 """
 
 from thalweg.cells import (
+    darts,
     encodings,
     nasbench101,
     nasbench101_network,
@@ -13,11 +14,14 @@ from thalweg.cells import (
     weisfeiler_lehman,
 )
 from thalweg.cells.cells import Cells
+from thalweg.cells.darts import Genotype
 from thalweg.cells.model_spec import ModelSpec
 
 __all__ = [
     "Cells",
+    "Genotype",
     "ModelSpec",
+    "darts",
     "encodings",
     "nasbench101",
     "nasbench101_network",

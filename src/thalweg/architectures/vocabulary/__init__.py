@@ -1,5 +1,6 @@
 """A vocabulary of architecture spaces: choices, in the places of what is chosen."""
 
+from thalweg.architectures.vocabulary.cell import Cell
 from thalweg.architectures.vocabulary.choices import (
     AbstractChoice,
     InputChoice,
@@ -24,6 +25,7 @@ from thalweg.architectures.vocabulary.lowering import (
 
 __all__ = [
     "AbstractChoice",
+    "Cell",
     "InputChoice",
     "LayerChoice",
     "Mix",
