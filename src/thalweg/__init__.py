@@ -39,6 +39,8 @@ _DOORS = {
     "Choice": "spaces",
     "Constant": "spaces",
     "Float": "spaces",
+    "ImageClassifier": "automl",
+    "ImageRegressor": "automl",
     "Int": "spaces",
     "Ordinal": "spaces",
     "Problem": "problem",

@@ -237,9 +237,17 @@ def _inputs(X: PyTree, splits: Splits) -> Any:
     if X.ndim == 2:
         return Inputs(numeric=X.shape[1])
     X = X if X.ndim == 4 else X[..., None]
+    mean, std = moments_of(X, splits)
+    return Images(*X.shape[1:], mean=mean, std=std)
+
+
+def moments_of(
+    X: Num[np.ndarray, "n h w c"], splits: Splits
+) -> tuple[Float[np.ndarray, "s c"], Float[np.ndarray, "s c"]]:
+    """Mean and standard deviation of the channels in each split's training part."""
     moments = [_of_channels(X, rows) for rows in splits.train]
     mean, std = (np.stack(each) for each in zip(*moments, strict=True))
-    return Images(*X.shape[1:], mean=mean, std=std)
+    return mean, std
 
 
 def _of_channels(

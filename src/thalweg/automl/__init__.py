@@ -1,4 +1,4 @@
-"""The automatic front end: estimators for tables, ensembles, baselines.
+"""The automatic front end: estimators for tables and images, ensembles, baselines.
 
 Loaded when first used: the estimators need scikit-learn.
 """
@@ -7,13 +7,22 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "ImageClassifier": "images",
+    "ImageRegressor": "images",
     "Model": "model",
     "TabularClassifier": "tabular",
     "TabularRegressor": "tabular",
     "load": "model",
 }
 
-__all__ = ["Model", "TabularClassifier", "TabularRegressor", "load"]
+__all__ = [
+    "ImageClassifier",
+    "ImageRegressor",
+    "Model",
+    "TabularClassifier",
+    "TabularRegressor",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

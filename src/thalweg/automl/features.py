@@ -27,6 +27,7 @@ class TableFeatures:
     preprocessors: tuple[Preprocessor, ...]
     bins: int = BINS
     kind: ClassVar[str] = "table"
+    networks: ClassVar[Any] = None
 
     @staticmethod
     def fit(

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.automl.ensemble import select_ensemble
+from thalweg.automl.image_sets import prepare_images
 from thalweg.automl.model import Model
+from thalweg.automl.pace import Pace, at_pace, measured
 from thalweg.automl.predictor import Trained
 from thalweg.automl.prepared import Data, Prepared
 from thalweg.automl.settings import Settings
+from thalweg.automl.tables import prepare_table
 from thalweg.data import Table
+from thalweg.data.images import ImageSet
 from thalweg.problem import Score
 from thalweg.proposers import PROPOSERS, starting_from
 from thalweg.study.loop import Recorder, Search
@@ -45,10 +49,10 @@ class Fit:
 
 def prepare(data: Data, settings: Settings) -> Prepared:
     """Split, preprocess and score the baseline."""
-    from thalweg.automl.tables import prepare_table
-
-    assert isinstance(data, Table)
-    return prepare_table(data, settings)
+    if isinstance(data, Table):
+        return prepare_table(data, settings)
+    assert isinstance(data, ImageSet)
+    return prepare_images(data, settings)
 
 
 def new_search(
@@ -73,13 +77,28 @@ def new_search(
     )
 
 
-def run(prepared: Prepared, search: Search, *, begin: float) -> Fit:
-    """Search until the settings' limit, counted from `begin`, and choose the model."""
+def run(
+    prepared: Prepared,
+    search: Search,
+    *,
+    begin: float,
+    pace: Pace | None = None,
+    keep_pace: Callable[[Pace], None] | None = None,
+) -> Fit:
+    """Search until the settings' limit, counted from `begin`, and choose the model.
+
+    **pace**: of a search that goes on; a new one measures it, and hands it out.
+    """
     settings = prepared.settings
     deadline = math.inf
     if settings.time_limit is not None:
         reserve = max(LEAST_RESERVE, RESERVE * settings.time_limit)
         deadline = begin + settings.time_limit - reserve
+    if not search.trials:
+        pace = measured(prepared, search, deadline)
+        if pace is not None and keep_pace is not None:
+            keep_pace(pace)
+    prepared = at_pace(prepared, search, pace)
     search.run(trials=settings.trials, deadline=deadline)
     return choose(prepared, search)
 

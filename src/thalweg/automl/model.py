@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped
 
 from thalweg.automl.baseline import Candidate as BaselineModel
 from thalweg.automl.features import TableFeatures, below
+from thalweg.automl.image_features import ImageFeatures
 from thalweg.automl.predictor import Trained, outputs
 from thalweg.automl.prepared import Features
 from thalweg.core.errors import StoreError
@@ -23,7 +24,7 @@ from thalweg.training.skeleton import from_arrays, to_arrays
 
 FORMAT = "thalweg model 2"
 SETTINGS, ARRAYS = "model.json", "arrays.safetensors"
-FEATURES: Mapping[str, Any] = {"table": TableFeatures}
+FEATURES: Mapping[str, Any] = {"images": ImageFeatures, "table": TableFeatures}
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +179,7 @@ class Model:
         kind = FEATURES[record["kind"]]
         features = kind.from_state(record["features"], below(arrays, "features/"))
         space = Space.from_json(record["space"])
-        recipe = Assembler(space, **record["assembly"])
+        recipe = Assembler(space, network=features.networks, **record["assembly"])
         inputs = features.inputs()
         trained = []
         for each in record["trained"]:
@@ -218,6 +219,6 @@ def load(folder: str | Path) -> Any:
     from thalweg import automl
 
     model = Model.of_run(folder)
-    family = {"table": "Tabular"}[model.features.kind]
+    family = {"images": "Image", "table": "Tabular"}[model.features.kind]
     kind = "Classifier" if model.classes is not None else "Regressor"
     return getattr(automl, family + kind)._of(model)

@@ -41,6 +41,8 @@ class Plan:
     epochs: float  # of a full training
     round_steps: int  # after which a member is judged
     proposer: str
+    # judgements in a full training, if its length is to be fitted to the time
+    rounds: int | None = None
 
     @property
     def horizon(self) -> int:

@@ -14,7 +14,7 @@ from thalweg.core.errors import InvalidInput
 from thalweg.data import Classes, TargetScale, Task
 from thalweg.evaluation import METRICS, Metric, Splits, k_fold
 from thalweg.problem import DEFAULT_LOSS, DEFAULT_METRIC, Problem, Score
-from thalweg.training.assembly import Assembler
+from thalweg.training.assembly import Assembler, NetworkOfConfig
 
 State = tuple[dict[str, Any], dict[str, np.ndarray]]  # for JSON, and arrays
 
@@ -45,6 +45,7 @@ class Features(Protocol):
     """
 
     kind: ClassVar[str]  # "table" or "images"
+    networks: ClassVar[NetworkOfConfig | None]  # None: those for tables
 
     def inputs(self) -> Any:
         """What networks are built for; leaves have a leading axis of splits."""

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from thalweg.automl.fit import Fit, new_search, prepare, run
+from thalweg.automl.pace import Pace
 from thalweg.automl.prepared import Prepared
 from thalweg.automl.settings import Settings
 from thalweg.automl.source import Source
@@ -133,7 +134,14 @@ def _finish(
     started: float,
 ) -> Fit:
     assert store.rundir is not None
-    fit = run(replace(prepared, settings=limits), search, begin=started)
+    pace = store.settings().get("pace")
+    fit = run(
+        replace(prepared, settings=limits),
+        search,
+        begin=started,
+        pace=None if pace is None else Pace(**pace),
+        keep_pace=lambda pace: store.update(settings={"pace": pace.to_json()}),
+    )
     fit.model.save(store.rundir.model)
     status = "interrupted" if search.engine.interrupted else "finished"
     store.update(

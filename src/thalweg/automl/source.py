@@ -8,16 +8,17 @@ from thalweg.automl.prepared import Data
 from thalweg.automl.settings import Settings
 from thalweg.core.errors import InvalidInput
 from thalweg.data import load_table
+from thalweg.data.images import load_images
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table's file with the column to predict."""
+    """A table's file with the column to predict, or a folder of class folders."""
 
     path: str
     target: str | None
     task: str | None
-    digest: str  # SHA-256 of the file
+    digest: str  # SHA-256 of the file, or of the names and sizes in the folder
 
     @staticmethod
     def of(path: str | Path, target: str | None, task: str | None) -> "Source":
@@ -30,6 +31,13 @@ class Source:
 
     def load(self, settings: Settings) -> Data:
         """The data, read and checked."""
+        if Path(self.path).is_dir():
+            if self.target is not None or self.task not in (None, "classification"):
+                raise InvalidInput(
+                    "The target of a folder of images is their class folder. Leave "
+                    "`--target` out."
+                )
+            return load_images(self.path, image_size=settings.image_size)
         if self.target is None:
             raise InvalidInput(
                 "A table needs the name of the column to predict. Give `--target`."
@@ -38,5 +46,13 @@ class Source:
 
 
 def _digest(path: Path) -> str:
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                digest.update(
+                    f"{file.relative_to(path)}|{file.stat().st_size}\n".encode()
+                )
+        return digest.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

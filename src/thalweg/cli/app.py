@@ -27,9 +27,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress display.
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(help="CSV, TSV or Parquet, also as .gz.")],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A table (CSV, TSV or Parquet, also as .gz), or a folder of images "
+            "with one folder per class."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="A new directory for the run.")],
+    target: Annotated[
+        str | None, typer.Option(help="The column of a table to predict.")
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option(
@@ -54,6 +62,10 @@ def fit(
     proposer: Annotated[
         str | None, typer.Option(help="The search algorithm; see `thalweg list`.")
     ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Longest side of images in pixels. [default: 64 at most]"),
+    ] = None,
     ensemble: Annotated[
         bool, typer.Option(help="Combine the best networks, or return one.")
     ] = True,
@@ -62,7 +74,7 @@ def fit(
     ] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Search for the best network for a table, and keep it in a run directory."""
+    """Search for the best network for a table or images; a run directory keeps it."""
     with errors_in_words():
         from thalweg.automl.run import begin
         from thalweg.automl.settings import Settings
@@ -79,10 +91,11 @@ def fit(
             preset=preset,
             proposer=proposer,
             ensemble=ensemble,
+            image_size=image_size,
         )
         with Display(settings, quiet=quiet) as display:
             found = begin(
-                table,
+                data,
                 target,
                 out,
                 settings,
@@ -121,7 +134,9 @@ def resume(
 @app.command()
 def predict(
     run: Run,
-    table: Annotated[Path, typer.Argument(help="Rows to predict.")],
+    data: Annotated[
+        Path, typer.Argument(help="Rows to predict; or images: a folder, or one.")
+    ],
     out: Annotated[Path, typer.Option(help="Where to write: CSV, TSV or Parquet.")],
     proba: Annotated[
         bool, typer.Option("--proba", help="Class probabilities too.")
@@ -131,7 +146,7 @@ def predict(
     with errors_in_words():
         from thalweg.cli.predict import predict
 
-        predict(run, table, out, proba=proba)
+        predict(run, data, out, proba=proba)
 
 
 @app.command()

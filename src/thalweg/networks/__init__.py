@@ -14,6 +14,7 @@ from thalweg.networks.base import (
     Inputs,
 )
 from thalweg.networks.categorical import Categorical
+from thalweg.networks.convnet import ConvNet
 from thalweg.networks.dropout import Dropout
 from thalweg.networks.initializers import INITIALIZERS, VarianceScaling
 from thalweg.networks.linear import Linear, Scaling
@@ -46,6 +47,7 @@ __all__ = [
     "AbstractNetwork",
     "Batch",
     "Categorical",
+    "ConvNet",
     "Dropout",
     "Fixed",
     "Identity",

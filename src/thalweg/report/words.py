@@ -11,6 +11,8 @@ _NETWORKS = {
     "mlp": ("MLP", "hidden layer"),
     "resmlp": ("residual MLP", "block"),
     "tabm": ("TabM ensemble", "layer"),
+    "plain": ("convolutional network", "block"),
+    "residual": ("residual convolutional network", "block"),
 }
 _WORDS = {
     "relu": "ReLU",

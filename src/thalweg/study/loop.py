@@ -81,6 +81,8 @@ class Search:
         self.clock = Clock(time.monotonic())
         self.pending = 0
         self.told = 0  # outcomes; a trial that goes on has several
+        self.first = FIRST
+        self.least = 0.0  # seconds without which no round begins
         self._watch = watch or (lambda search: None)
         engine.watch = lambda tally: self._watch(self)
 
@@ -110,7 +112,7 @@ class Search:
                 "seconds, or a number of trials, or both."
             )
         try:
-            while not self.engine.interrupted and time.monotonic() < deadline:
+            while not self.engine.interrupted and self._may_begin(deadline):
                 left = None if trials is None else trials - len(self.trials)
                 proposal = self._ask(left, deadline)
                 if len(proposal) == 0:
@@ -118,6 +120,11 @@ class Search:
                 self._round(proposal, deadline)
         except KeyboardInterrupt:
             self.engine.interrupted = True
+
+    def _may_begin(self, deadline: float) -> bool:
+        """Whether there is time for a round; for the first there always is."""
+        needed = self.least if self.told else 0.0
+        return time.monotonic() + needed < deadline
 
     def _ask(self, left: int | None, deadline: float) -> Proposal:
         """What to train next; new configurations up to `left`."""
@@ -182,7 +189,7 @@ class Search:
     def _batch(self, deadline: float) -> int:
         """As many as train in a fraction of the time that is left."""
         if not self.told:
-            return FIRST
+            return self.first
         each = self.clock.elapsed / self.told
         left = deadline - time.monotonic()
         return int(np.clip(left / ROUNDS / max(each, 1e-6), 4, MOST))

@@ -6,7 +6,8 @@ schedule and loss are made of both *within* the program: ten thousand configurat
 cost a dictionary each.
 """
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,17 @@ import numpy as np
 from jaxtyping import Int
 
 from thalweg import activations, networks, optimizers, schedules
+from thalweg.augmentation import (
+    AbstractAugmentation,
+    Chain,
+    Colour,
+    CutMix,
+    Cutout,
+    Flip,
+    Mixup,
+    Rotation,
+    ShiftCrop,
+)
 from thalweg.core.errors import unknown_name
 from thalweg.core.typing import Config
 from thalweg.losses import LOSSES
@@ -50,6 +62,8 @@ NUMBERS: Mapping[str, float] = {
     "sigma": 0.1,
     "depth": 2,
 }
+# Keys that are strengths of an augmentation, 0 for none.
+AUGMENTED = ("shift", "rotation", "flip", "colour", "cutout", "mixup", "cutmix")
 # Keys that say what `networks` of this package are like.
 NETWORKS_OWN = frozenset(SHAPES) - {"batch_size"} | frozenset(
     ("activation", "normalization", "dropout", "embedding_rate", "sigma", "depth")
@@ -76,6 +90,7 @@ class Assembly:
     members: int = 16  # of an ensemble in one network
     numeric_embedding: str = "identity"
     embedding_size: int = 8
+    rooms: tuple[tuple[str, float], ...] = ()  # the most of each of AUGMENTED
     names: tuple[tuple[str, tuple[str, ...]], ...] = ()
     numbers: frozenset[str] = frozenset()  # those that configurations give
     class_weight: bool = False
@@ -109,11 +124,27 @@ class Recipe(eqx.Module):
             stop=self.stop,
             l1=self.values.get("l1"),
             l2=self.values.get("l2"),
+            augment=self._augment(),
             batch_size=self.assembly.batch_size,
         )
 
     def _number(self, key: str) -> Any:
         return self.values.get(key, NUMBERS[key])
+
+    def _augment(self) -> Chain | None:
+        """Changes of position, then of colour, then what hides or mixes."""
+        rooms, values = dict(self.assembly.rooms), self.values
+        made: dict[str, Callable[[Any], AbstractAugmentation]] = {
+            "shift": lambda v: ShiftCrop(v, math.ceil(rooms["shift"])),
+            "rotation": lambda v: Rotation(v, rooms["rotation"]),
+            "flip": Flip,
+            "colour": lambda v: Colour(v, v, v),
+            "cutout": Cutout,
+            "mixup": Mixup,
+            "cutmix": lambda v: CutMix(jnp.float32(1), v),
+        }
+        found = [made[key](values[key]) for key in AUGMENTED if key in rooms]
+        return Chain(found) if found else None
 
     def _network(self) -> networks.AbstractDescription:
         plan = self.assembly
@@ -226,7 +257,7 @@ class Assembler:
         self._network = network
         self._own = frozenset() if network is None else frozenset(network.parameters)
         recipe = [key for key in space.parameters if key not in self._own]
-        known = [*NAMED, *SHAPES, *NUMBERS, "epochs"]
+        known = [*NAMED, *SHAPES, *NUMBERS, *AUGMENTED, "epochs"]
         if network is not None:
             known = [key for key in known if key not in NETWORKS_OWN]
         for key in recipe:
@@ -241,6 +272,11 @@ class Assembler:
             key: _values(space.parameters[key]) for key in NAMED if key in recipe
         }
         self._numbers = frozenset(recipe) & frozenset(NUMBERS)
+        self._rooms = tuple(
+            (key, float(max(_values(space.parameters[key]))))
+            for key in AUGMENTED
+            if key in recipe
+        )
         depth = space.parameters["depth"] if "depth" in recipe else None
         self._depth = int(NUMBERS["depth"] if depth is None else max(_values(depth)))
 
@@ -254,6 +290,7 @@ class Assembler:
             depth=self._depth,
             names=tuple((key, tuple(v)) for key, v in self._choices.items()),
             numbers=self._numbers,
+            rooms=self._rooms,
             **{"batch_size": self._batch_size, **shapes},
         )
         values: dict[str, Any] = {
@@ -265,6 +302,8 @@ class Assembler:
         for key in self._numbers:
             kind = np.int32 if key == "depth" else np.float32
             values[key] = kind(config.get(key, NUMBERS[key]))
+        for key, _ in self._rooms:
+            values[key] = np.float32(config.get(key, 0.0))
         horizon = max(
             1, round(config.get("epochs", self._epochs) * self._steps_per_epoch)
         )

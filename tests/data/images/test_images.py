@@ -313,6 +313,10 @@ class TestArrays:
         with pytest.raises(DataError, match=re.escape("at least two classes")):
             load_images(np.zeros((3, 4, 4)), ["a", "a", "a"], "classification")
 
+    def test_no_images(self):
+        with pytest.raises(DataError, match="got none"):
+            load_images(np.zeros((0, 4, 4)), [])
+
     def test_a_missing_file(self):
         with pytest.raises(DataError, match="no such file"):
             load_images([Path("nowhere.png"), Path("there.png")], [0, 1])

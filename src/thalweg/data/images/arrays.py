@@ -117,7 +117,7 @@ def _numbers(array: np.ndarray) -> np.ndarray:
 
 
 def _check_axes(shape: tuple[int, ...]) -> None:
-    if 0 in shape:
+    if 0 in shape[1:]:
         raise DataError(f"Images need pixels, but got the shape {list(shape)}.")
     if shape[1] in CHANNELS and shape[3] > max(CHANNELS) and shape[2] > max(CHANNELS):
         raise DataError(

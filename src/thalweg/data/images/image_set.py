@@ -79,6 +79,8 @@ def load_images(
         else:
             images = as_images(X)
             _check_lengths(len(images), len(series))
+            if not len(images):
+                raise DataError("Learning needs images, but got none.")
             form = chosen_form(images, image_size)
             pixels = brought(images, form)
     found = read_target(series, task)

@@ -14,6 +14,7 @@ from thalweg.core.typing import Config
 from thalweg.spaces.integer import Int
 from thalweg.spaces.listed import Choice, Constant, Ordinal
 from thalweg.spaces.parameter import AbstractParameter
+from thalweg.spaces.presets.starts import fitted
 from thalweg.spaces.real import Float
 from thalweg.spaces.space import Space
 
@@ -41,10 +42,10 @@ def tabular(
     """
     embeddings = embeddings if numeric else ("identity",)
     parameters: dict[str, AbstractParameter] = {
-        "network": _listed(Choice, networks),
-        "width": _listed(Ordinal, widths),
+        "network": listed(Choice, networks),
+        "width": listed(Ordinal, widths),
         "depth": Int(1, depth),
-        "numeric_embedding": _listed(Choice, embeddings),
+        "numeric_embedding": listed(Choice, embeddings),
         "embedding_size": Constant(embedding_size),
         "members": Constant(members),
         "activation": Choice(ACTIVATIONS),
@@ -68,7 +69,6 @@ def portfolio(space: Space) -> list[Config]:
     They are defaults of the papers above and neighbours of theirs; a search begins
     with them.
     """
-    names = space.parameters
     common: Config = {
         "depth": 3,
         "activation": "silu",
@@ -103,24 +103,8 @@ def portfolio(space: Space) -> list[Config]:
         {"network": "mlp", "depth": 2, "label_smoothing": 0.05, "dropout": 0.3},
         {"network": "tabm", "depth": 3, "learning_rate": 2e-3},
     ]
-    found: list[Config] = []
-    for start in starts:
-        config = {
-            name: _nearest(names[name], {**common, **start}.get(name)) for name in names
-        }
-        if config not in found:
-            found.append(config)
-    return found
+    return fitted(space, [{**common, **start} for start in starts])
 
 
-def _listed(kind: Any, values: Sequence[Any]) -> AbstractParameter:
+def listed(kind: Any, values: Sequence[Any]) -> AbstractParameter:
     return kind(list(values)) if len(values) > 1 else Constant(values[0])
-
-
-def _nearest(parameter: Any, wanted: Any) -> Any:
-    """`wanted` if the parameter can be it, else the nearest or the first it can be."""
-    if isinstance(parameter, Constant):
-        return parameter.value
-    if isinstance(parameter, Choice | Ordinal):
-        return wanted if wanted in parameter.values else parameter.values[0]
-    return min(max(wanted, parameter.low), parameter.high)
