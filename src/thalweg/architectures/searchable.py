@@ -4,6 +4,7 @@ Architecture and training recipe are then one space: `tw.search(problem, space,
 network=tree)`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,12 +12,14 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from thalweg.architectures.pricing import price
 from thalweg.architectures.vocabulary import fixed, parameters_of, switched
 from thalweg.core.errors import InvalidInput, unknown_name
 from thalweg.spaces import Space
 from thalweg.training.foreign import as_description
 
 WAYS = ("auto", "data", "shapes")
+_HOW = {True: "one program for all", False: "a program for each architecture"}
 
 
 class Searchable:
@@ -24,7 +27,9 @@ class Searchable:
 
     **how**: "data" keeps the alternatives in one compiled program and chooses by data;
     "shapes" makes a program of each architecture; "auto" takes data where the shapes
-    allow it. `inputs` and `outputs` are those of the problem.
+    allow it and it pays for so many `trials` in so many `seconds` (see `pricing`).
+    `inputs` and `outputs` are those of the problem, `x` a batch of its rows (without
+    one, nothing is priced). `why` says in a sentence what was chosen.
 
     Raises InvalidInput for a tree that does not fit the inputs.
     """
@@ -36,12 +41,20 @@ class Searchable:
         outputs: int,
         *,
         how: Literal["auto", "data", "shapes"] = "auto",
+        x: Any = None,
+        trials: float = math.inf,
+        seconds: float = math.inf,
     ):
         if how not in WAYS:
             raise unknown_name("way", how, WAYS)
         self.tree = tree
         self._table = parameters_of(tree)
         self.as_data = how != "shapes" and self._fits(inputs, outputs, how == "data")
+        self.why = f"{_HOW[self.as_data]}, as was asked"
+        if how == "auto":
+            self.why = f"{_HOW[self.as_data]}: the architectures' shapes differ"
+        if how == "auto" and self.as_data and self._table:
+            self._weigh(inputs, outputs, x, trials, seconds)
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -70,6 +83,26 @@ class Searchable:
                 f"{', '.join(map(repr, twice))} are both. Give the network's a label."
             )
         return Space({**self._table, **recipe})
+
+    def _weigh(
+        self, inputs: Any, outputs: int, x: Any, trials: float, seconds: float
+    ) -> None:
+        """Choose by what compiling costs."""
+        self.why = f"{_HOW[True]}: the architectures' shapes allow it"
+        if x is None:
+            return
+        space = Space(self._table)
+        (middle,) = space.decode(np.full((1, space.dim), 0.5))
+        all_in_one, single = (
+            as_description(lower(self.tree, middle)) for lower in (switched, fixed)
+        )
+        own = jax.tree.map(lambda leaf: leaf[0], inputs)
+        found = price(all_in_one, single, own, outputs, x)
+        self.as_data = found.together_pays(trials, seconds)
+        self.why = (
+            f"{_HOW[self.as_data]}: one for all compiles in about "
+            f"{found.together:.0f} s, one for each in about {found.alone:.0f} s"
+        )
 
     def _fits(self, inputs: Any, outputs: int, needed: bool) -> bool:
         """Whether the alternatives have equal shapes; raises where they must."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from thalweg.architectures import Searchable
@@ -22,6 +23,7 @@ from thalweg.study.loop import BATCH, Search
 from thalweg.study.members import Trial
 from thalweg.training.assembly import Assembler
 from thalweg.training.by_hand import Model
+from thalweg.training.dataset import as_numbers
 from thalweg.training.engine import Engine
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Result:
 
     problem: Problem
     search: Search
+    programs: str = ""  # whether architectures share a compiled program, and why
 
     @property
     def trials(self) -> list[Trial]:
@@ -213,7 +216,14 @@ def search(
     if network is not None:
         if recipe is not None:
             raise InvalidInput("Give `network` or `recipe`, but got both.")
-        searchable = Searchable(network, problem.inputs, problem.outputs)
+        searchable = Searchable(
+            network,
+            problem.inputs,
+            problem.outputs,
+            x=jax.tree.map(lambda leaf: as_numbers(leaf[0, :2]), problem.x),
+            trials=math.inf if trials is None else trials,
+            seconds=math.inf if time_limit is None else time_limit,
+        )
         space = searchable.joined(space)
     if space is None:
         raise InvalidInput("A search needs a `space`, or a `network` with choices.")
@@ -247,7 +257,7 @@ def search(
     )
     deadline = math.inf if time_limit is None else begin + time_limit
     loop.run(trials=trials, deadline=deadline)
-    return Result(problem, loop)
+    return Result(problem, loop, "" if searchable is None else searchable.why)
 
 
 def _costs(
