@@ -127,10 +127,15 @@ class Problem:
         self, split: int, outputs: Float[np.ndarray, "n c"]
     ) -> Float[np.ndarray, "n c"]:
         """Probabilities or values that a network's outputs stand for."""
-        prediction = np.asarray(self.judge().link(jnp.asarray(outputs)))
+        prediction = np.asarray(self._link(jnp.asarray(outputs)))
         if self.decoders:
             prediction = self.decoders[split](prediction)
         return prediction
+
+    @cached_property
+    def _link(self) -> Any:
+        judge = self.judge()
+        return jax.jit(lambda outputs: judge.link(outputs))
 
     def out_of_fold(
         self, outputs: Sequence[Float[np.ndarray, "nv c"]]

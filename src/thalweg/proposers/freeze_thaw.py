@@ -130,7 +130,8 @@ class FreezeThaw(AbstractProposer[Archive]):
         x, parent, budget = self._candidates(state, y, n, seen, rng)
         number = state.trial.max() + 1 + np.arange(len(x))  # of curves yet to begin
         number = np.where(parent >= 0, parent, number)
-        after = np.array([self._after(b) for b in budget])
+        above = self.budgets > budget[:, None] * (1 + 1e-9)
+        after = self.budgets[np.argmax(above, axis=1)]
         thawed = Points(features(x), after, number)
         for kind in (first, _pending(state)):
             for i in range(len(kind)):
@@ -189,10 +190,6 @@ class FreezeThaw(AbstractProposer[Archive]):
             np.append(state.trial[frozen], np.full(len(new), -1)),
             np.append(state.budget[frozen], np.zeros(len(new))),
         )
-
-    def _after(self, budget: float) -> float:
-        """The least of the budgets that is above `budget`."""
-        return float(self.budgets[np.argmax(self.budgets > budget * (1 + 1e-9))])
 
 
 def _losses(state: Archive, rng: np.random.Generator) -> Float64[np.ndarray, " n"]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float, PyTree
 
@@ -148,7 +147,7 @@ def conclude(
         budget=budget,
         parent=origin,
         steps=max((end.steps for end in ended), default=0),
-        parameters=_size(ended),
+        parameters=max((end.parameters for end in ended), default=0),
         train_seconds=before + sum(end.seconds for end in ended),
         curves=tuple(_whole_curve(end, parent) for end in ended),
         prediction=prediction,
@@ -162,16 +161,6 @@ def _whole_curve(end: Finished, parent: Trial | None) -> Float[np.ndarray, "t k"
     if parent is None or end.job.resume is None:
         return end.curve
     return np.concatenate([parent.curves[end.job.replica], end.curve])
-
-
-def _size(ended: Sequence[Finished]) -> int:
-    from thalweg.networks import partition
-
-    for end in ended:
-        if end.network is not None:
-            params, _ = partition(end.network)
-            return sum(leaf.size for leaf in jax.tree.leaves(params))
-    return 0
 
 
 __all__ = ["CURVE", "Trial", "conclude", "jobs"]

@@ -51,6 +51,7 @@ class Finished(NamedTuple):
     steps: int  # taken in all
     network: Any  # with NumPy leaves; None if it never had a finite loss
     outputs: Float[np.ndarray, "n c"] | None  # on its split's validation rows
+    parameters: int  # that are trained
     curve: Float[np.ndarray, "t k"]  # columns CURVE (and `Task.inspect`), by rounds
     seconds: float  # its share of the training time
     state: PyTree | None  # for `Job.resume`
@@ -264,6 +265,7 @@ class Bench:
             steps=seat.steps,
             network=_copied(member.best_network) if judged else None,
             outputs=_copied(member.best_outputs[:rows]) if judged else None,
+            parameters=self.program.parameters,
             curve=np.concatenate(seat.curve)
             if seat.curve
             else np.zeros((0, len(CURVE))),
@@ -288,6 +290,7 @@ def infeasible(job: Job) -> Finished:
         steps=0,
         network=None,
         outputs=None,
+        parameters=0,
         curve=np.zeros((0, len(CURVE))),
         seconds=0.0,
         state=None,

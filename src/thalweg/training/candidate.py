@@ -60,12 +60,12 @@ class Candidate(eqx.Module):
 
 def signature(candidate: Any, *, width: int) -> tuple[Any, ...]:
     """What needs a program of its own. Hashable."""
-    leaves, treedef = jax.tree.flatten_with_path(candidate)
-    shapes = tuple(_shape(leaf) for _, leaf in leaves)
+    leaves, treedef = jax.tree.flatten(candidate)
     chosen = ()
     if width > 1:
-        chosen = tuple(int(leaf) for path, leaf in leaves if is_structure(path))
-    return treedef, shapes, chosen
+        named, _ = jax.tree.flatten_with_path(candidate)
+        chosen = tuple(int(leaf) for path, leaf in named if is_structure(path))
+    return treedef, tuple(map(_shape, leaves)), chosen
 
 
 def _shape(leaf: Any) -> Any:

@@ -107,6 +107,11 @@ class Program:
         sizes = self.packing.sizes.items()
         return sum(size * np.dtype(dtype).itemsize for dtype, size in sizes)
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained of one network."""
+        return sum(self._params.sizes.values())
+
     def compile(self, task: Task) -> None:
         """Trace and compile, or take the program from the persistent cache."""
         begin = time.perf_counter()
