@@ -27,7 +27,7 @@ from thalweg.core.trainable import partition
 from thalweg.evaluation import METRICS
 from thalweg.proposers import ASHA, Grid, Hyperband, Random, SuccessiveHalving
 from thalweg.spaces import Choice, Constant, Float, Space
-from thalweg.study.loop import FIRST
+from thalweg.study.loop import FIRST, MOST
 from thalweg.study.members import jobs
 from thalweg.training import Engine
 
@@ -350,3 +350,21 @@ def test_with_time_as_the_limit_rungs_are_asked_for_in_parts(engine):
     found.run(deadline=time.monotonic() + 100)
     assert rounds[0] == FIRST
     assert max(t.budget for t in found.trials.values()) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("asking", "left", "size"),
+    [
+        (0.0, 1000, 5),  # as long as a visit of the engine
+        (0.5, 1000, 40),  # an ask that took long: by what it took
+        (0.5, 12, 10),  # not more than a part of the time that is left
+        (0.5, 1, 4),
+        (9.0, 10_000, MOST),
+    ],
+)
+def test_a_round_is_short_unless_asking_takes_long(engine, asking, left, size):
+    found = search(Random(), engine)
+    found.told, found._asking, found.clock.propose = 100, asking, 7.0
+    found.clock.begin = time.monotonic() - 17.0  # so that a trial takes 0.1 s
+    batch = found._batch(time.monotonic() + left)
+    assert abs(batch - size) <= 1

@@ -14,14 +14,15 @@ from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
 from thalweg.study.costs import Costs
 from thalweg.study.members import Trial, check_heir, conclude, jobs
-from thalweg.training.engine import Engine
+from thalweg.training.engine import SEGMENT_SECONDS, Engine
 
 BATCH = 16  # trials of a round, where their number is the limit
 FIRST = 4  # trials of the first round, where time is
 MOST = 64
 ATTEMPTS = 8  # to give up the rest of a rung
 STATES = 256  # trials, the latest, that can be gone on with without beginning anew
-ROUNDS = 12  # into which the time that is left is divided, roughly
+ROUNDS = 12  # into which the time that is left is divided, at least
+PATIENCE = 8  # times that a round trains for as long as asking for it took
 
 
 class Recorder(Protocol):
@@ -79,6 +80,7 @@ class Search:
         self.rounds = 0
         self.trials: dict[int, Trial] = {}
         self.clock = Clock(time.monotonic())
+        self._asking = 0.0  # seconds that the last ask took
         self.pending = 0
         self.told = 0  # outcomes; a trial that goes on has several
         self.first = FIRST
@@ -140,7 +142,8 @@ class Search:
         proposal = Proposal.fresh(np.zeros((0, self.space.dim)))
         if size > 0:
             proposal, self.state = self._wanted(left, size, key)
-        self.clock.propose += time.monotonic() - begin
+        self._asking = time.monotonic() - begin
+        self.clock.propose += self._asking
         return proposal
 
     def _wanted(self, left: int | None, size: int, key: Any) -> tuple[Proposal, Any]:
@@ -187,12 +190,18 @@ class Search:
         )
 
     def _batch(self, deadline: float) -> int:
-        """As many as train in a fraction of the time that is left."""
+        """As many as train for some times what asking for them takes.
+
+        What is told sooner is learned from sooner.
+        """
         if not self.told:
             return self.first
-        each = self.clock.elapsed / self.told
-        left = deadline - time.monotonic()
-        return int(np.clip(left / ROUNDS / max(each, 1e-6), 4, MOST))
+        each = (self.clock.elapsed - self.clock.propose) / self.told
+        longest = (deadline - time.monotonic()) / ROUNDS
+        seconds = min(longest, max(SEGMENT_SECONDS, PATIENCE * self._asking))
+        lanes = self.engine.mesh.size * self.engine.width
+        least = max(FIRST, 2 * lanes // len(self.problem.splits))  # nobody is idle
+        return int(np.clip(seconds / max(each, 1e-6), least, MOST))
 
     def _round(self, proposal: Proposal, deadline: float) -> None:
         configs = self.space.decode(proposal.x)
