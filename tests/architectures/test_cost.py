@@ -7,6 +7,12 @@ import numpy as np
 import pytest
 
 from thalweg import networks
+from thalweg.architectures import (
+    fixed,
+    nasbench201,
+    nasbench201_network,
+    spaces,
+)
 from thalweg.architectures.arithmetic import work_of
 from thalweg.architectures.cost import Cost, cost_of, latency, parameters
 from thalweg.core.errors import InvalidInput
@@ -163,6 +169,30 @@ def test_a_users_module_is_counted_by_a_batch():
     assert found.parameters == 3 * 8 + 8 + 8 * 2 + 2
     assert found.multiply_adds == 3 * 8 + 8 * 2
     assert isinstance(found, Cost)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|none~1|avg_pool_3x3~2|",
+    ],
+)
+def test_the_networks_of_nasbench201_cost_what_the_benchmark_says(text):
+    names = nasbench201.from_string(text)
+    config = dict(zip(nasbench201.space().parameters, names, strict=True))
+    stack = networks.Stack(fixed(spaces.nasbench201(), config))
+    inputs = networks.Images(32, 32, 3, np.zeros(3), np.ones(3))
+    found = cost_of(stack, inputs, 10)
+    assert found.parameters == nasbench201_network.parameters(names)
+    # the benchmark counts the last layer's bias too
+    assert found.multiply_adds + 10 == nasbench201_network.multiply_adds(names)
+
+
+def test_a_convolution_by_channels_counts_as_one():
+    layers = [networks.layers.DepthwiseConv(3, bias=False)]
+    inputs = networks.Images(8, 8, 4, np.zeros(4), np.ones(4))
+    found = cost_of(networks.Stack(layers), inputs, 2)
+    assert found.multiply_adds == 64 * 9 * 4 + 4 * 2
 
 
 def test_latency_is_measured():

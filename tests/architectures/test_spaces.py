@@ -27,6 +27,9 @@ SMALL = {  # few shapes, so that each is traced once
         spaces.mobile, widths=(8, 16), strides=(1, 2), sizes=(3, 5), skip=True
     ),
     "darts": functools.partial(spaces.darts, channels=4, cells=3),
+    "recurrent": functools.partial(spaces.recurrent, units=(2, 4)),
+    "recurrent_cell": functools.partial(spaces.recurrent_cell, nodes=4, units=4),
+    "vit": functools.partial(spaces.vit, widths=(8, 16), depth=(1, 3)),
 }
 IMAGE = (7, 5, 1)  # odd and uneven on purpose
 
@@ -42,7 +45,8 @@ def check_samples(name, number):
     space = space_of(tree)
     u = space.canonical(np.random.default_rng(0).random((number, space.dim)))
     configs = space.decode(u)
-    np.testing.assert_array_equal(space.encode(configs), u)
+    # a number is written with twelve digits
+    np.testing.assert_allclose(space.encode(configs), u, rtol=0, atol=1e-11)
     heights = set()
     for config in configs:
         # what `fixed` does, but for checking the configuration
@@ -59,7 +63,9 @@ def test_samples_are_networks(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fully_connected", "mobile", "darts"])
+@pytest.mark.parametrize(
+    "name", ["fully_connected", "mobile", "darts", "recurrent", "vit"]
+)
 def test_samples_of_larger_spaces_are_networks(name):
     check_samples(name, 300)
 

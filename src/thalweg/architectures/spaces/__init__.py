@@ -6,7 +6,9 @@ from thalweg.architectures.spaces.mobile import mobile
 from thalweg.architectures.spaces.nasbench101 import nasbench101
 from thalweg.architectures.spaces.nasbench201 import nasbench201
 from thalweg.architectures.spaces.plain import plain
+from thalweg.architectures.spaces.recurrent import recurrent, recurrent_cell
 from thalweg.architectures.spaces.residual import residual
+from thalweg.architectures.spaces.vit import vit
 
 __all__ = [
     "darts",
@@ -15,5 +17,8 @@ __all__ = [
     "nasbench101",
     "nasbench201",
     "plain",
+    "recurrent",
+    "recurrent_cell",
     "residual",
+    "vit",
 ]

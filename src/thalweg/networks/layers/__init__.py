@@ -6,6 +6,14 @@ y = module(x, seed=None, inference=True)     # [b, 28, 28, 1] to [b, 14, 14, 16]
 """
 
 from thalweg.networks.layers.activation import Activate
+from thalweg.networks.layers.attention import (
+    ClassToken,
+    EncoderBlock,
+    FirstToken,
+    Patches,
+    Positions,
+    SelfAttention,
+)
 from thalweg.networks.layers.base import (
     AbstractLayer,
     AbstractModule,
@@ -22,6 +30,12 @@ from thalweg.networks.layers.normalization import (
     calibrate,
 )
 from thalweg.networks.layers.pooling import AvgPool, GlobalPool, MaxPool
+from thalweg.networks.layers.recurrent import Embedding, LastStep, Recurrent, Rows
+from thalweg.networks.layers.recurrent_cell import (
+    Node,
+    RecurrentCell,
+    RecurrentGenotype,
+)
 from thalweg.networks.layers.residual import Residual, SqueezeExcitation
 from thalweg.networks.layers.sequential import Sequential
 from thalweg.networks.layers.shape import Flatten, Identity, Zero
@@ -32,18 +46,31 @@ __all__ = [
     "Activate",
     "AvgPool",
     "BatchNorm",
+    "ClassToken",
     "Conv",
     "Dense",
     "DepthwiseConv",
     "DropPath",
     "Dropout",
+    "Embedding",
+    "EncoderBlock",
+    "FirstToken",
     "Flatten",
     "GlobalPool",
     "GroupNorm",
     "Identity",
+    "LastStep",
     "LayerNorm",
     "MaxPool",
+    "Node",
+    "Patches",
+    "Positions",
+    "Recurrent",
+    "RecurrentCell",
+    "RecurrentGenotype",
     "Residual",
+    "Rows",
+    "SelfAttention",
     "Sequential",
     "Shape",
     "SqueezeExcitation",
