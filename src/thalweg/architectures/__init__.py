@@ -6,6 +6,7 @@ study = tw.Study(nasbench101.space())
 
 from thalweg.architectures import morphisms, spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
+from thalweg.architectures.drawing import to_svg
 from thalweg.architectures.hill_climbing import Climb, hill_climb
 from thalweg.architectures.outline import outline
 from thalweg.architectures.searchable import Searchable
@@ -65,5 +66,6 @@ __all__ = [
     "space_of",
     "spaces",
     "switched",
+    "to_svg",
     "weisfeiler_lehman",
 ]
