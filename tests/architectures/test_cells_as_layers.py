@@ -47,9 +47,9 @@ def test_its_parameters_are_those_of_nodes_and_operations():
 @pytest.mark.parametrize("decide", [fixed, switched])
 def test_nodes_add_and_the_output_joins(merge, nodes, decide):
     cell = Cell(OPERATIONS, nodes=2, per_node=2, predecessors=2, merge=merge)
-    config = configured([(0, 1), (1, 2)], [("same", "same"), ("none", "same")])
+    config = configured([(0, 1), (1, 2)], [("same", "same"), ("same", "same")])
     module = decide(cell, config).build(((3, 3, 2), (3, 3, 2)), seed=SEED)
-    values = {1: X + 2 * X, 2: X + 2 * X}
+    values = {1: X + 2 * X, 2: 2 * X + 3 * X}
     whole = np.concatenate([values[n] for n in nodes], -1)
     np.testing.assert_allclose(module((X, 2 * X)), whole, rtol=1e-6)
 
