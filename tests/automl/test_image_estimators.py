@@ -18,6 +18,7 @@ from thalweg.cli.app import app
 from thalweg.core.errors import DataError, InvalidInput, StoreError
 from thalweg.data.images import ImageFormat
 from thalweg.evaluation import hold_out
+from thalweg.report import collect, write_report
 
 NAMES = np.array(["zero", "one", "two"])
 
@@ -123,6 +124,13 @@ class TestFolder:
         status, said = self.run("show", out)
         assert status == 0
         assert "convolutional" in said
+        page = write_report(out, tmp_path / "report.html").read_text()
+        counts = collect(out).leader["confusion"]["counts"]
+        assert np.sum(counts) == 48  # a fifth is held out
+        assert np.trace(counts) > 40
+        assert "taken for what" in page
+        wrong = int(np.sum(counts) - np.trace(counts))
+        assert page.count(", called ") == wrong
         assert isinstance(tw.load(out), tw.ImageClassifier)
 
     def test_a_killed_run_goes_on_to_the_same_answer(self, folder, tmp_path):

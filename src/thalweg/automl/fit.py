@@ -12,7 +12,7 @@ from thalweg.automl.image_sets import prepare_images
 from thalweg.automl.model import Model
 from thalweg.automl.pace import Pace, at_pace, measured
 from thalweg.automl.predictor import Trained
-from thalweg.automl.prepared import Data, Prepared
+from thalweg.automl.prepared import Data, Prepared, columns
 from thalweg.automl.settings import Settings
 from thalweg.automl.tables import prepare_table
 from thalweg.data import Table
@@ -38,6 +38,7 @@ class Fit:
     score: Score  # of the model, on the rows that were not trained on
     leader: Trial | None
     ensemble: tuple[tuple[int, float], ...]  # trial and weight; empty: one network
+    prediction: np.ndarray  # the model's, of the rows that were not trained on
 
     @property
     def returned(self) -> str:
@@ -126,7 +127,7 @@ def choose(prepared: Prepared, search: Search) -> Fit:
     if best and prepared.settings.ensemble:
         stack = np.stack([np.asarray(t.prediction, np.float32) for t in best])
         weights = select_ensemble(stack, problem.truth, metric=problem.metric).weights
-    score = floor
+    score, prediction = floor, columns(baseline.prediction)
     trained: tuple[Trained, ...] = ()
     if best:
         mean = sum(
@@ -136,7 +137,7 @@ def choose(prepared: Prepared, search: Search) -> Fit:
         )
         ours = problem.score(np.asarray(mean))
         if ours.loss < floor.loss or not np.isfinite(floor.loss):
-            score = ours
+            score, prediction = ours, np.asarray(mean)
             trained = tuple(
                 Trained(t.number, t.config, float(w), t.networks)
                 for w, t in zip(weights, best, strict=True)
@@ -164,4 +165,5 @@ def choose(prepared: Prepared, search: Search) -> Fit:
         score,
         leader,
         tuple((t.trial, t.weight) for t in trained),
+        prediction,
     )

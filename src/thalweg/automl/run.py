@@ -18,6 +18,7 @@ from thalweg.automl.pace import Pace
 from thalweg.automl.prepared import Prepared
 from thalweg.automl.settings import Settings
 from thalweg.automl.source import Source
+from thalweg.automl.told import confusion, mistakes
 from thalweg.core.errors import StoreError
 from thalweg.store import Store, StudyRow
 from thalweg.study.loop import Search
@@ -210,6 +211,9 @@ def _leader(fit: Fit) -> dict[str, Any]:
         "score": fit.score.value,
         "score_error": fit.score.error,
     }
+    data, problem = fit.prepared.data, fit.prepared.problem
+    record["confusion"] = confusion(data, problem, fit.prediction)
+    record["mistakes"] = mistakes(data, problem, fit.prediction)
     if fit.leader is None:
         return record
     layers = []

@@ -46,7 +46,9 @@ class ReportData:
 
     leader: Mapping[str, Any] = field(default_factory=dict)
     """`trial`, `config`, `score`, `score_error`, `layers` as (name, shape, parameters),
-    `ensemble` as (trial, weight), `returned` ("network", "ensemble" or "baseline")."""
+    `ensemble` as (trial, weight), `returned` ("network", "ensemble" or "baseline");
+    of a classifier `confusion` (`labels`, and `counts` by true and answered class) and
+    of images `mistakes` (`image` as a data address, `truth`, `called`, `chance`)."""
 
     baseline: Mapping[str, Any] = field(default_factory=dict)
     """`name`, `score`, `score_error`; `others`, a list of the same."""

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from thalweg.report import answer, circumstances, sections, tables
+from thalweg.report import answer, circumstances, classes, sections, tables
 from thalweg.report.collect import collect
 from thalweg.report.data import ReportData
 from thalweg.report.facts import Facts
@@ -37,6 +37,8 @@ def render(data: ReportData) -> str:
         findings(facts),
         sections.leader(facts),
         sections.what_mattered(facts, found),
+        classes.confusion(facts),
+        classes.mistakes(facts),
         tables.leaderboard(facts, found),
         circumstances.time_spent(facts),
         tables.baseline(facts),
