@@ -31,6 +31,7 @@ from thalweg.proposers.halving import AbstractHalving, Rung
 from thalweg.proposers.hyperband import Hyperband
 from thalweg.proposers.lhs import LatinHypercube
 from thalweg.proposers.local_search import LocalSearch
+from thalweg.proposers.mobster import MOBSTER
 from thalweg.proposers.nsga2 import NSGA2
 from thalweg.proposers.pb2 import PB2
 from thalweg.proposers.pbt import PBT
@@ -73,6 +74,7 @@ PROPOSERS: Registry[type[AbstractProposer[Any]]] = Registry(
         "pb2": PB2,
         "pbt": PBT,
         "asha": ASHA,
+        "mobster": MOBSTER,
     },
 )
 
@@ -81,6 +83,7 @@ __all__ = [
     "BOHB",
     "CMAES",
     "DEHB",
+    "MOBSTER",
     "NSGA2",
     "PB2",
     "PBT",

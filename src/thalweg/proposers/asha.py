@@ -28,18 +28,12 @@ class ASHAState(eqx.Module):
     archive: Archive
 
 
-class ASHA(AbstractProposer[ASHAState]):
-    """Successive halving for many workers, or for batches that are never complete.
+class AbstractASHA(AbstractProposer[ASHAState]):
+    """Promotions by the rungs, and new trials by the sampler: ASHA and MOBSTER."""
 
-    A trial goes on to the next of the budgets `min_budget`, …, 1/factor, 1 as soon as
-    it is among the best 1/factor of those told at its own; while there is none, a new
-    one begins. It suits what `SuccessiveHalving` suits. Told one at a time it promotes
-    some trials that a complete rung would not have, and in return always has work.
-    """
-
-    min_budget: int | float = 1 / 27  # fraction of a full training
-    factor: int | float = 3
-    sampler: AbstractProposer[Any] = eqx.field(default_factory=Random)
+    min_budget: eqx.AbstractVar[int | float]
+    factor: eqx.AbstractVar[int | float]
+    sampler: eqx.AbstractVar[AbstractProposer[Any]]
 
     multi_fidelity: ClassVar[bool] = True
 
@@ -52,9 +46,6 @@ class ASHA(AbstractProposer[ASHAState]):
     def objectives(self) -> int | None:  # type: ignore[override]
         """As many as the sampler can take."""
         return self.sampler.objectives
-
-    def __check_init__(self) -> None:
-        depth(self.min_budget, self.factor)
 
     @property
     def budgets(self) -> Float64[np.ndarray, " k"]:
@@ -102,6 +93,23 @@ class ASHA(AbstractProposer[ASHAState]):
         """Each outcome is entered in the rung of its budget."""
         sampler = self.sampler.tell(state.sampler, outcome)
         return ASHAState(sampler, state.archive.tell(outcome))
+
+
+class ASHA(AbstractASHA):
+    """Successive halving for many workers, or for batches that are never complete.
+
+    A trial goes on to the next of the budgets `min_budget`, …, 1/factor, 1 as soon as
+    it is among the best 1/factor of those told at its own; while there is none, a new
+    one begins. It suits what `SuccessiveHalving` suits. Told one at a time it promotes
+    some trials that a complete rung would not have, and in return always has work.
+    """
+
+    min_budget: int | float = 1 / 27  # fraction of a full training
+    factor: int | float = 3
+    sampler: AbstractProposer[Any] = eqx.field(default_factory=Random)
+
+    def __check_init__(self) -> None:
+        depth(self.min_budget, self.factor)
 
 
 class _Rung:

@@ -1,9 +1,14 @@
 """What a model of one loss is fitted to: a number for each row, and which rows."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
 from thalweg.proposers.archive import Archive
+
+ENOUGH = 4  # trials that went on, for a line; fewer give a shift
 
 
 def scalar_loss(
@@ -36,3 +41,73 @@ def at_level(
     met = [b for b, count in counts.items() if count >= enough]
     level = max(met) if met else max(counts, key=lambda b: (counts[b], b))
     return budget == level
+
+
+def completed(archive: Archive) -> Archive:
+    """One row for each trial, with the loss it would have at the largest budget.
+
+    What was trained for less is taken there from budget to budget, each time by the
+    line through the trials that went on; losses above all of theirs keep their distance
+    (autoregressive, as in Kennedy & O'Hagan 2000,
+    https://doi.org/10.1093/biomet/87.1.1). So survivors, who are all good, are held
+    against those who were not. Where all budgets are alike nothing changes.
+    """
+    finite = np.asarray(np.isfinite(archive.losses).all(1))
+    budgets = np.unique(archive.budget[finite])
+    if len(budgets) < 2:
+        return archive
+    latest = _latest(archive.trial)
+    losses = archive.losses.copy()
+    for lower, upper in pairwise(budgets):
+        before, after = _went_on(archive, finite, lower, upper)
+        reached = latest[archive.budget[latest] <= lower]
+        for column, told in zip(losses.T, archive.losses.T, strict=True):
+            column[reached] = _carried(column[reached], told[before], told[after])
+    return replace(
+        archive,
+        x=archive.x[latest],
+        trial=archive.trial[latest],
+        parent=archive.parent[latest],
+        budget=np.full(len(latest), budgets[-1]),
+        losses=losses[latest],
+        cost=archive.cost[latest],
+        constraints=archive.constraints[latest],
+    )
+
+
+def _latest(trial: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " t"]:
+    """The last outcome of each trial, and of those that never ran (number -1) all."""
+    number = np.where(trial >= 0, trial, -1 - np.arange(len(trial)))
+    _, last = np.unique(number[::-1], return_index=True)
+    return np.sort(len(trial) - 1 - last)
+
+
+def _went_on(
+    archive: Archive, finite: Bool[np.ndarray, " n"], lower: float, upper: float
+) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
+    """Outcomes at one budget and at the next one, of the same trials."""
+    ran = finite & (archive.trial >= 0)
+    first = np.flatnonzero(ran & (archive.budget == lower))
+    then = np.flatnonzero(ran & (archive.budget == upper))
+    _, a, b = np.intersect1d(
+        archive.trial[first], archive.trial[then], return_indices=True
+    )
+    return first[a], then[b]
+
+
+def _carried(
+    loss: Float64[np.ndarray, " n"],
+    before: Float64[np.ndarray, " k"],
+    after: Float64[np.ndarray, " k"],
+) -> Float64[np.ndarray, " n"]:
+    """Losses at one budget as they would be at the next, by pairs of both."""
+    if not len(before):
+        return loss
+    with np.errstate(over="ignore", invalid="ignore"):  # losses near the largest number
+        away = before - before.mean()
+        square = float(away @ away)
+        line = len(before) >= ENOUGH and square > 0
+        slope = max(0.0, float(away @ after) / square) if line else 1.0
+        beyond = np.maximum(loss - before.max(), 0.0)
+        found = after.mean() + slope * (loss - beyond - before.mean()) + beyond
+    return np.where(np.isfinite(found), found, loss)

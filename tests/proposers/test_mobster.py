@@ -1,0 +1,128 @@
+"""Asynchronous halving with a model: what it learns of trials that stopped early."""
+
+import jax.random as jr
+import numpy as np
+import pytest
+
+from thalweg.core.errors import InvalidInput
+from thalweg.proposers import ASHA, MOBSTER, Archive, GaussianProcess, Outcome
+from thalweg.proposers.mobster import OfAllRungs
+from thalweg.proposers.modelled import ENOUGH, completed
+from thalweg.spaces import Float, Space
+from thalweg.testing.problems import RECIPE
+from thalweg.testing.proposers import Driver, check_beats_random
+
+LINE = Space({"x": Float(0, 1)})
+SQUARE = Space({"x": Float(0, 1), "y": Float(0, 1)})
+
+
+def archive(trial, budget, losses, space=LINE):
+    """Outcomes told one after the other; a trial's row is its number's."""
+    trial = np.asarray(trial)
+    x = np.where(trial < 0, 0.99, trial / 100)[:, None]
+    begun = np.array([t in trial[:i] for i, t in enumerate(trial)], bool)
+    parent = np.where(begun, trial, -1)
+    cost = np.full(len(trial), 1.0)
+    told = Outcome(x, trial, parent, np.asarray(budget), np.asarray(losses), cost)
+    return Archive.empty(space, key=jr.key(0)).tell(told)
+
+
+def test_one_budget_is_left_as_it_is():
+    found = archive([0, 1, 2], [0.5] * 3, [1.0, np.nan, 2.0])
+    assert completed(found) is found
+
+
+def test_losses_follow_the_line_through_those_that_went_on():
+    """Against least squares of NumPy, over two steps, and in their order."""
+    rng = np.random.default_rng(0)
+    early, late = rng.random(12), 0.5 + 0.1 * rng.random(6)
+    late[:6] += 0.4 * np.sort(early)[:6]
+    went = np.argsort(early)[:6]
+    trial = [*range(12), *went, went[0], went[1]]
+    budget = [1 / 9] * 12 + [1 / 3] * 6 + [1.0] * 2
+    found = completed(archive(trial, budget, [*early, *late, 0.1, 0.3]))
+    slope, level = np.polyfit(early[went], late, 1)
+    most = early[went].max()
+    beyond = np.maximum(early - most, 0)
+    middle = level + slope * (early - beyond) + beyond
+    middle[went] = late
+    shift = np.mean([0.1, 0.3]) - middle[went[:2]].mean()  # two make no line
+    expected = middle + shift
+    expected[went[:2]] = 0.1, 0.3
+    assert ENOUGH > 2
+    assert found.trial.tolist() == sorted(
+        range(12), key=lambda t: max(i for i, n in enumerate(trial) if n == t)
+    )
+    np.testing.assert_allclose(found.losses[:, 0], expected[found.trial])
+    np.testing.assert_allclose(found.x[:, 0], found.trial / 100)
+    assert (found.budget == 1).all()
+
+
+def test_a_line_never_falls_and_needs_different_losses():
+    """Where the early losses mislead, all survivors are alike, and worse ones worse."""
+    early, late = np.arange(6.0), np.array([3.0, 2.0, 1.0, 0.0])
+    trial, budget = [*range(6), *range(4)], [0.1] * 6 + [1.0] * 4
+    found = completed(archive(trial, budget, [*early, *late]))
+    by_trial = dict(zip(found.trial.tolist(), found.losses[:, 0], strict=True))
+    np.testing.assert_allclose([by_trial[t] for t in range(4)], late)
+    np.testing.assert_allclose([by_trial[4], by_trial[5]], [1.5 + 1, 1.5 + 2])
+    same = completed(
+        archive([0, 1, 2, 3, 4, 0, 1, 2, 3], [0.1] * 5 + [1.0] * 4, [1.0] * 9)
+    )
+    assert np.isfinite(same.losses).all()
+
+
+def test_what_failed_stays_failed_and_who_never_ran_has_a_row_each():
+    trial = [0, 1, 2, -1, -1, 0, 1]
+    budget = [0.1, 0.1, 0.1, 0.1, 1.0, 1.0, 1.0]
+    nan = np.nan
+    found = completed(archive(trial, budget, [1, 2, nan, nan, nan, 0.5, nan]))
+    assert found.trial.tolist() == [2, -1, -1, 0, 1]
+    np.testing.assert_array_equal(found.losses[:, 0], [nan, nan, nan, 0.5, nan])
+
+
+def test_every_objective_has_its_own_line():
+    early = np.stack([np.arange(5.0), np.arange(5.0)[::-1]], 1)
+    late = early[:4] * [1.0, 3.0] + [2.0, 1.0]
+    losses = np.concatenate([early, late])
+    found = completed(archive([*range(5), *range(4)], [0.1] * 5 + [1.0] * 4, losses))
+    np.testing.assert_allclose(found.losses[found.trial == 4], [[6.0, 1.0]], atol=1e-9)
+
+
+def test_the_model_knows_the_trials_that_were_stopped():
+    """Survivors on the right; all of the left was tried briefly, and was bad."""
+    x = np.linspace(0, 1, 24)
+    early = 1 - x
+    last = np.arange(16, 24)
+    trial = np.append(np.arange(24), last)
+    parent = np.append(np.full(24, -1), last)
+    budget = np.append(np.full(24, 0.1), np.ones(8))
+    losses = np.append(early, early[last] / 2)
+    told = Outcome(x[trial, None], trial, parent, budget, losses, np.ones(32))
+    proposer = OfAllRungs(GaussianProcess(initial=4))
+    state = proposer.tell(proposer.init(LINE, key=jr.key(0)), told)
+    proposal, _ = proposer.ask(state, 4, key=jr.key(1))
+    assert (proposal.x > 0.6).all()
+
+
+def test_it_promotes_as_asha_does():
+    assert MOBSTER().budgets.tolist() == ASHA().budgets.tolist()
+    driver = Driver(MOBSTER(min_budget=1 / 9), SQUARE)
+    driver.run(lambda config: config["x"], 60, batch=4)
+    budgets = np.concatenate([row.budget for row in driver.asked])
+    resumed = np.concatenate([row.parent for row in driver.asked]) >= 0
+    assert (budgets[~resumed] < 0.2).all()
+    assert (budgets == 1).any()
+    assert 0 < resumed.sum() <= (~resumed).sum()
+
+
+@pytest.mark.slow
+def test_it_beats_random():
+    check_beats_random(
+        MOBSTER(min_budget=1 / 9), RECIPE, seeds=8, evaluations=120, batch=4
+    )
+
+
+def test_a_factor_of_one_is_refused():
+    with pytest.raises(InvalidInput, match="factor"):
+        MOBSTER(factor=1)
