@@ -7,6 +7,7 @@ study = tw.Study(nasbench101.space())
 from thalweg.architectures import morphisms, spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
 from thalweg.architectures.drawing import to_svg
+from thalweg.architectures.gradient import CollapseWarning, search_by_gradient
 from thalweg.architectures.hill_climbing import Climb, hill_climb
 from thalweg.architectures.outline import outline
 from thalweg.architectures.searchable import Searchable
@@ -40,6 +41,7 @@ __all__ = [
     "Cell",
     "Cells",
     "Climb",
+    "CollapseWarning",
     "Cost",
     "Genotype",
     "InputChoice",
@@ -63,6 +65,7 @@ __all__ = [
     "nasbench201",
     "nasbench201_network",
     "outline",
+    "search_by_gradient",
     "space_of",
     "spaces",
     "switched",

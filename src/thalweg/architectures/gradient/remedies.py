@@ -1,0 +1,72 @@
+"""What is done against collapse, each remedy by itself."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from thalweg.architectures.gradient.darts import DARTS
+from thalweg.architectures.gradient.method import AbstractMethod
+from thalweg.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """Against collapse; all but `max_skips` are for methods that weigh candidates.
+
+    **early_stopping**: by the curvature, see `early_stopping.py`. **perturbation**: of
+    the supernet decides, see `perturbation.py`; takes half as long again as the search.
+    **auxiliary_skip**: beside each choice, fading (DARTS-). **skip_dropout**: the rate
+    at first (P-DARTS). **max_skips**: in the answer (P-DARTS).
+    """
+
+    early_stopping: bool = False
+    perturbation: bool = False
+    auxiliary_skip: bool = False
+    skip_dropout: float = 0.0
+    max_skips: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.skip_dropout < 1:
+            raise InvalidInput(
+                f"`skip_dropout` lies in [0, 1), but got {self.skip_dropout}."
+            )
+        if self.max_skips is not None and self.max_skips < 0:
+            raise InvalidInput(f"`max_skips` is at least 0, but got {self.max_skips}.")
+
+    def applied_to(self, method: AbstractMethod) -> AbstractMethod:
+        """The method with the remedies that work while it runs."""
+        if not (self.auxiliary_skip or self.skip_dropout):
+            return method
+        assert isinstance(method, DARTS)
+        changed = {}
+        if self.auxiliary_skip:
+            changed["auxiliary_skip"] = 1.0
+        if self.skip_dropout:
+            changed["skip_dropout"] = self.skip_dropout
+        return replace(method, **changed)
+
+
+Wanted: TypeAlias = Remedies | Literal["usual", "none"]
+
+
+def remedies_for(method: AbstractMethod, wanted: Wanted) -> Remedies:
+    """The remedies, by name or as given.
+
+    "usual" is what the literature found to help most, for methods that weigh.
+
+    Raises InvalidInput for remedies that mean nothing to the method.
+    """
+    if wanted == "none" or (wanted == "usual" and not method.weighs):
+        return Remedies()
+    if wanted == "usual":
+        return Remedies(early_stopping=True, perturbation=True, auxiliary_skip=True)
+    if not isinstance(wanted, Remedies):
+        raise InvalidInput(
+            f'`remedies` is "usual", "none" or `Remedies(...)`, but got {wanted!r}.'
+        )
+    weighing = replace(wanted, max_skips=None) != Remedies()
+    if weighing and not method.weighs:
+        raise InvalidInput(
+            f"{type(method).__name__} runs one candidate at a time: only `max_skips` "
+            f"is a remedy for it, but got {wanted}."
+        )
+    return wanted

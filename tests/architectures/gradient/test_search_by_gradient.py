@@ -1,0 +1,152 @@
+"""Searches from end to end, on networks of a few units."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from thalweg.architectures import LayerChoice, space_of
+from thalweg.architectures.gradient import (
+    METHODS,
+    CollapseWarning,
+    Remedies,
+    search_by_gradient,
+)
+from thalweg.architectures.gradient.supernet import advance
+from thalweg.core.errors import InvalidInput, SearchError
+from thalweg.networks.layers import Activate, Dense, Identity, Sequential, Zero
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 4)).astype(np.float32)
+Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)  # no linear network knows
+Y_LINEAR = (X[:, 0] > 0).astype(np.int64)
+DATA = X, Y
+DENSE = Sequential([Dense(8), Activate("relu")])
+TREE = Sequential(
+    [
+        Dense(8),
+        LayerChoice(
+            {"none": Zero(), "skip": Identity(), "dense": DENSE}, label="edge_0_1"
+        ),
+        LayerChoice({"none": Zero(), "skip": Identity()}, label="edge_1_2"),
+    ]
+)
+SETTINGS = {"epochs": 40, "batch_size": 25, "trials": 6, "learning_rate": 0.1}
+
+
+def search(method, **changes):
+    return search_by_gradient(TREE, DATA, method=method, **SETTINGS | changes)
+
+
+# the right answer has one skip of two choices
+at_ease = pytest.mark.filterwarnings(
+    "ignore::thalweg.architectures.gradient.CollapseWarning"
+)
+
+
+@at_ease
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_finds_what_the_data_need(method):
+    found = search(method, remedies="none", curvature=True)
+    assert space_of(TREE).validate(found.config) == found.config
+    if method != "pc_darts":  # there, three quarters of the channels pass by
+        assert found.config == {"edge_0_1": "dense", "edge_1_2": "skip"}
+    assert len(found.history["epoch"]) == 40
+    assert np.isfinite(found.history["train_loss"]).all()
+    assert found.history["train_loss"][-1] < found.history["train_loss"][0]
+    weighs = METHODS[method].weighs
+    assert np.isfinite(found.history["eigenvalue"][-1]) == weighs
+    for label, p in found.probabilities.items():
+        assert p.sum() == pytest.approx(1, abs=1e-5), label
+    again = search(method, remedies="none", curvature=True)  # the same seed: bit-equal
+    for one, other in zip(
+        jax.tree.leaves((found.supernet, found.probabilities)),
+        jax.tree.leaves((again.supernet, again.probabilities)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    alone = found.inherited()
+    assert alone(jnp.asarray(X[:3]), inference=True).shape == (3, 2)
+
+
+@at_ease
+def test_the_usual_remedies_find_it_too():
+    found = search("darts", remedies="usual", seed=1)
+    assert found.remedies.perturbation
+    assert found.config["edge_0_1"] == "dense"
+
+
+def test_a_collapse_is_reported_and_warned_of():
+    tree = Sequential([Dense(4), LayerChoice([Identity(), Zero()], label="only")])
+    with pytest.warns(CollapseWarning, match="100% of the choices are skips"):
+        found = search_by_gradient(
+            tree, (X, Y_LINEAR), method="gdas", epochs=40, batch_size=25
+        )
+    assert found.collapse.happened
+    with pytest.raises(InvalidInput, match="Only cells of NAS-Bench-201"):
+        assert found.cell
+
+
+@at_ease
+def test_steps_in_parts_are_the_steps_at_once():
+    from thalweg.architectures.gradient import loop
+
+    states = []
+
+    class Kept(loop.Run):
+        def train(self, *args, **kwargs):
+            states.append((self.supernet, self.search))
+            return super().train(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("thalweg.architectures.gradient.search.Run", Kept)
+        search("gdas", epochs=1)
+    supernet, state = states[0]
+    phases = supernet.method.phases
+    at_once = advance(supernet, state, phases, times=5)
+    in_parts = advance(
+        supernet, advance(supernet, state, phases, times=2), phases, times=3
+    )
+    for one, other in zip(
+        jax.tree.leaves(eqx.filter(at_once, eqx.is_array)),
+        jax.tree.leaves(eqx.filter(in_parts, eqx.is_array)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_halves_do_not_share_a_row():
+    from thalweg.architectures.gradient.search import _halves
+    from thalweg.problem import Problem
+
+    data = _halves(Problem.of(X, Y, validation=0.5))
+    assert not set(data.train_rows[0].tolist()) & set(data.train_rows[1].tolist())
+    assert sorted(data.validation_rows[0]) == sorted(data.train_rows[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        ({"epochs": 0}, InvalidInput, "`epochs` must be at least 1"),
+        ({"time_limit": 0}, InvalidInput, "`time_limit` must be positive"),
+        ({"learning_rate": float("nan")}, SearchError, "Lower `learning_rate`"),
+        (
+            {"remedies": Remedies(skip_dropout=0.1)},
+            InvalidInput,
+            "one candidate at a time",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(change, error, sentence):
+    with pytest.raises(error, match=sentence):
+        search("gdas", **change)
+
+
+@at_ease
+def test_a_time_limit_alone_decides_the_epochs():
+    found = search_by_gradient(
+        lambda: TREE, DATA, method="rsps", time_limit=8, trials=4
+    )
+    assert len(found.history["epoch"]) >= 1
+    assert found.config["edge_1_2"] in ("none", "skip")
