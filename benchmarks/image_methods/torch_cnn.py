@@ -27,7 +27,7 @@ def fit(
     mean, std = float(x.mean()), float(x.std())
 
     def prepared(images: np.ndarray) -> torch.Tensor:
-        return (torch.from_numpy(images).float().unsqueeze(1) - mean) / std
+        return (torch.tensor(images).float().unsqueeze(1) - mean) / std
 
     side = (x.shape[1] - 4) // 2
     model = nn.Sequential(
@@ -50,6 +50,8 @@ def fit(
     while epoch < epochs:
         order = torch.randperm(len(targets))
         for rows in order.split(BATCH):
+            if time.monotonic() - began > seconds:  # not even one epoch
+                break
             adam.zero_grad()
             nn.functional.cross_entropy(model(inputs[rows]), targets[rows]).backward()
             adam.step()
