@@ -28,7 +28,7 @@ SMALL = {  # few shapes, so that each is traced once
     ),
     "darts": functools.partial(spaces.darts, channels=4, cells=3),
     "recurrent": functools.partial(spaces.recurrent, units=(2, 4)),
-    "recurrent_cell": functools.partial(spaces.recurrent_cell, nodes=4, units=4),
+    "recurrent_cell": functools.partial(spaces.recurrent_cell, nodes=3, units=4),
     "vit": functools.partial(spaces.vit, widths=(8, 16), depth=(1, 3)),
 }
 IMAGE = (7, 5, 1)  # odd and uneven on purpose

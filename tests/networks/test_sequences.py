@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from thalweg.architectures import space_of
+from thalweg.architectures.spaces import recurrent_cell
 from thalweg.architectures.spaces.recurrent import configuration, genotype
 from thalweg.core.errors import InvalidInput, UnknownName
 from thalweg.networks.layers import (
@@ -226,6 +228,16 @@ def test_genotypes_are_configurations():
     assert genotype(config) == DARTS_V2
     assert genotype(config, readout="loose").concat == (4, 6, 7, 8)
     assert isinstance(DARTS_V2, RecurrentGenotype)
+
+
+def test_ten_thousand_samples_are_cells():
+    space = space_of(recurrent_cell(nodes=8))
+    x = space.canonical(np.random.default_rng(0).random((10_000, space.dim)))
+    configs = space.decode(x)
+    np.testing.assert_array_equal(space.encode(configs), x)
+    for config in configs:
+        cell = genotype(config)  # raises for a node that reads what is not there
+        assert configuration(cell) == config
 
 
 def test_bad_layers_are_refused():
