@@ -5,8 +5,9 @@ minutes. A fifth of the images is for validation, and AutoKeras keeps the best e
 it. It gets its own early stopping as a callback, which spares it the second training on
 all images that it would begin after the time is up.
 
-AutoKeras 3.0.0 fails beside Keras 3.15.1 (it counts units as a NumPy integer, which Dense
-refuses), so that `images.py` runs KerasTuner over its image block unless told otherwise.
+AutoKeras 3.0.0 fails beside Keras 3.15.1 (it counts units as a NumPy integer, which
+Dense refuses), so that `images.py` runs KerasTuner over its image block unless told
+otherwise.
 """
 
 import tempfile
