@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from thalweg.core.errors import InvalidInput
 from thalweg.evaluation import (
     mean_and_error,
     mean_ranks,
     normalised_scores,
+    rank_correlation,
     rank_trials,
 )
 
@@ -93,3 +95,33 @@ def test_normalised_scores_ignore_units(reference):
     np.testing.assert_allclose(
         normalised_scores(losses * 7, scaled), normalised_scores(losses, reference)
     )
+
+
+def test_rank_correlation_is_scipys_with_failures_last():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=200)
+    b = a + rng.normal(size=200)
+    value, error = rank_correlation(a, b)
+    assert value == pytest.approx(stats.spearmanr(a, b).statistic)
+    kendall, _ = rank_correlation(a, b, kind="kendall", draws=2)
+    assert kendall == pytest.approx(stats.kendalltau(a, b).statistic)
+    # of a normal pair with correlation 0.7; the error's own error is some 10 %
+    assert error == pytest.approx(np.sqrt(1 / 200) * (1 - 0.5), rel=0.5)
+    failed = np.where(np.arange(200) == 3, np.nan, a)
+    worst = np.where(np.arange(200) == 3, 1e9, a)
+    assert rank_correlation(failed, b)[0] == rank_correlation(worst, b)[0]
+    assert rank_correlation(-a, np.exp(a))[0] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1, 2], [1, 2]), "at least 3 values"),
+        (([1, 2, 3], [1, 2, 3, 4]), "the shapes"),
+    ],
+)
+def test_rank_correlation_refuses(arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        rank_correlation(*arguments)
+    with pytest.raises(InvalidInput, match="spearman"):
+        rank_correlation([1, 2, 3], [1, 2, 3], kind="spearmann")

@@ -4,9 +4,10 @@ from thalweg.architectures import ModelSpec, nasbench101
 study = tw.Study(nasbench101.space())
 """
 
-from thalweg.architectures import morphisms, spaces
+from thalweg.architectures import morphisms, scores, spaces
 from thalweg.architectures.cost import Cost, cost_of, latency
 from thalweg.architectures.drawing import to_svg
+from thalweg.architectures.evaluation import Evaluation, Fidelity, evaluate
 from thalweg.architectures.gradient import CollapseWarning, search_by_gradient
 from thalweg.architectures.hill_climbing import Climb, hill_climb
 from thalweg.architectures.outline import outline
@@ -43,6 +44,8 @@ __all__ = [
     "Climb",
     "CollapseWarning",
     "Cost",
+    "Evaluation",
+    "Fidelity",
     "Genotype",
     "InputChoice",
     "LayerChoice",
@@ -54,6 +57,7 @@ __all__ = [
     "cost_of",
     "darts",
     "encodings",
+    "evaluate",
     "fixed",
     "hill_climb",
     "label",
@@ -65,6 +69,7 @@ __all__ = [
     "nasbench201",
     "nasbench201_network",
     "outline",
+    "scores",
     "search_by_gradient",
     "space_of",
     "spaces",

@@ -6,6 +6,7 @@ from thalweg.evaluation.ranking import (
     mean_and_error,
     mean_ranks,
     normalised_scores,
+    rank_correlation,
     rank_trials,
 )
 from thalweg.evaluation.splits import Splits, choose_splits, hold_out, k_fold
@@ -22,6 +23,7 @@ __all__ = [
     "mean_and_error",
     "mean_ranks",
     "normalised_scores",
+    "rank_correlation",
     "rank_trials",
     "value_of",
 ]

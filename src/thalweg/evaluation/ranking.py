@@ -4,10 +4,14 @@ A trial's losses are a row of units: folds, or rows of the table. The leader's o
 is optimistic, because it was chosen for being lowest: the more trials, the more so.
 """
 
+import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from thalweg.core.errors import InvalidInput, unknown_name
 
 Losses = Float[np.ndarray, "n u"]  # of trial n on unit u; NaN: the trial failed there
 
@@ -63,6 +67,41 @@ def rank_trials(
     low, high = behind - width, behind + width
     failed = np.isnan(mean)
     return Ranking(order, mean, error, behind, low, high, (low > 0) | failed)
+
+
+def rank_correlation(
+    a: Float[np.ndarray, " n"],
+    b: Float[np.ndarray, " n"],
+    *,
+    kind: Literal["spearman", "kendall"] = "spearman",
+    draws: int = 200,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """How far two judgements rank alike, from -1 to 1, and the standard error of that.
+
+    For scores and losses of the same trials at two fidelities. The error is that of
+    `draws` bootstrap samples. What failed is last: +inf of a loss, -inf of a score; NaN
+    is for losses, and is last too.
+    """
+    from scipy import stats
+
+    a, b = (np.asarray(values, float) for values in (a, b))
+    if a.shape != b.shape or a.ndim != 1 or len(a) < 3:
+        raise InvalidInput(
+            "A rank correlation needs two rows of at least 3 values, but got the "
+            f"shapes {a.shape} and {b.shape}."
+        )
+    a, b = (stats.rankdata(np.where(np.isnan(v), np.inf, v)) for v in (a, b))
+    measures = {"spearman": stats.spearmanr, "kendall": stats.kendalltau}
+    if kind not in measures:
+        raise unknown_name("rank correlation", kind, measures)
+    rng, found = np.random.default_rng(seed), []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        for _ in range(draws):
+            rows = rng.integers(0, len(a), len(a))
+            found.append(measures[kind](a[rows], b[rows]).statistic)
+        return float(measures[kind](a, b).statistic), float(np.nanstd(found))
 
 
 def mean_ranks(
