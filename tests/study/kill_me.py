@@ -17,10 +17,11 @@ def main() -> None:
 
     cache = Path(tempfile.gettempdir()) / f"thalweg-tests-{os.getuid()}"
     jax.config.update("jax_compilation_cache_dir", str(cache))
-    from thalweg.automl import fit, run
+    from thalweg.automl import run, tables
+    from thalweg.automl.settings import Settings
 
-    whole = fit.plan
-    fit.plan = lambda *args, **rest: replace(
+    whole = tables.plan
+    tables.plan = lambda *args, **rest: replace(
         whole(*args, **rest), epochs=100, round_steps=10
     )
 
@@ -31,7 +32,7 @@ def main() -> None:
     if (Path(out) / "study.db").exists():
         run.resume(out, watch=tell)
     else:
-        settings = fit.Settings(time_limit=None, trials=40, preset="fast", cv=2, seed=3)
+        settings = Settings(time_limit=None, trials=40, preset="fast", cv=2, seed=3)
         run.begin(table, "label", out, settings, watch=tell)
 
 
