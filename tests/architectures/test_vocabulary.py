@@ -102,6 +102,12 @@ def test_equal_labels_are_one_choice():
     ]
 
 
+def test_an_activation_may_be_chosen():
+    tree = Sequential([Activate(label("activation", tw.Choice(["relu", "tanh"])))])
+    module = built(fixed(tree, {"activation": "tanh"}), (3,))
+    np.testing.assert_allclose(module(-jnp.ones((1, 3))), -np.tanh(1), rtol=1e-4)
+
+
 def has_kernel(node):
     return hasattr(node, "kernel") and node.kernel.ndim == 2
 

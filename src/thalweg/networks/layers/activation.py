@@ -30,4 +30,5 @@ class Activate(AbstractLayer):
     activation: Any = eqx.field(default="relu", converter=as_activation)
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> Activating:
-        return Activating(self.activation)
+        # again: where a choice stood, its value has come without the converter
+        return Activating(as_activation(self.activation))
