@@ -151,7 +151,11 @@ def test_a_file_that_the_system_refuses(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "raw", "said"),
     [
-        ("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 99)[:-12], "damaged gzip"),
+        (
+            "t.csv.gz",
+            gzip.compress(b"a,b\n" + b"1,2\n" * 99, mtime=0)[:-12],
+            "damaged gzip",
+        ),
         ("t.csv.gz", b"\x1f\x8b" + b"\x00" * 40, "damaged gzip"),
         ("t.parquet", b"PAR1" + b"\x07" * 40 + b"PAR1", "damaged Parquet"),
         ("t.parquet", b"a,b\n1,2\n", "damaged Parquet"),
