@@ -212,6 +212,10 @@ def test_remedies_fit_their_method():
         remedies_for(METHODS["darts"](), "some")
     with pytest.raises(InvalidInput, match="skip_dropout"):
         Remedies(skip_dropout=1.0)
+    with pytest.raises(InvalidInput, match="nothing is decided by them"):
+        Remedies(uniform=True)
+    with pytest.raises(InvalidInput, match="nothing grows in them"):
+        Remedies(uniform=True, perturbation=True, early_stopping=True)
     assert remedies_for(METHODS["gdas"](), "usual") == Remedies()
     changed = Remedies(auxiliary_skip=True).applied_to(METHODS["darts"]())
     assert changed.auxiliary_skip == 1

@@ -75,6 +75,16 @@ def test_the_usual_remedies_find_it_too():
     found = search("darts", remedies="usual", seed=1)
     assert found.remedies.perturbation
     assert found.config["edge_0_1"] == "dense"
+    for label, p in found.probabilities.items():  # nothing but weights was trained
+        np.testing.assert_allclose(p, 1 / len(p), rtol=1e-6, err_msg=label)
+
+
+@at_ease
+def test_curvature_stops_a_search_and_perturbation_decides():
+    remedies = Remedies(early_stopping=True, perturbation=True, auxiliary_skip=True)
+    found = search("darts", remedies=remedies, seed=1)
+    assert found.config["edge_0_1"] == "dense"
+    assert np.isfinite(found.history["eigenvalue"]).all()
 
 
 def test_a_collapse_is_reported_and_warned_of():

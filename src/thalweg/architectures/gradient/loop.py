@@ -22,6 +22,7 @@ from thalweg.core.typing import Config
 from thalweg.spaces import Space
 
 POWER_STEPS = 5  # of the power iteration, each epoch; it goes on from where it was
+TIMED = 0.3  # seconds of steps, at least, by which the others' time is estimated
 TUNING = 0.05  # of the search's steps, after each choice that perturbation settles
 
 
@@ -40,13 +41,18 @@ class Run:
         found = self.supernet.method.probabilities(self.search.alphas)
         return {label: np.asarray(p) for label, p in found.items()}
 
-    def step_seconds(self) -> float:
+    def step_seconds(self, phases: Sequence[str]) -> float:
         """Compile, and time some steps of a search that is thrown away."""
-        phases = self.supernet.method.phases
+        times, took = 1, 0.0
         jax.block_until_ready(advance(self.supernet, self.search, phases, times=1))
-        begin = time.monotonic()
-        jax.block_until_ready(advance(self.supernet, self.search, phases, times=3))
-        return (time.monotonic() - begin) / 3
+        while took < TIMED:  # steps differ by what they sample
+            times *= 2
+            begin = time.monotonic()
+            jax.block_until_ready(
+                advance(self.supernet, self.search, phases, times=times)
+            )
+            took = time.monotonic() - begin
+        return took / times
 
     def train(
         self, epochs: int, *, remedies: Remedies, curvature: bool, deadline: float
@@ -60,7 +66,7 @@ class Run:
         method = self.supernet.method
         eigenvalues: list[float] = []
         for epoch in range(epochs):
-            warm = epoch < round(method.warm_up * epochs)
+            warm = remedies.uniform or epoch < round(method.warm_up * epochs)
             self._epoch(("weights",) if warm else method.phases)
             if curvature and not warm:
                 eigenvalues.append(self._eigenvalue())

@@ -14,12 +14,15 @@ class Remedies:
 
     **early_stopping**: by the curvature, see `early_stopping.py`. **perturbation**: of
     the supernet decides, see `perturbation.py`; takes half as long again as the search.
+    **uniform**: only weights are trained, all candidates weighed alike, and
+    `perturbation` decides (DARTS-PT, section 5.2: "fixed alphas").
     **auxiliary_skip**: beside each choice, fading (DARTS-). **skip_dropout**: the rate
     at first (P-DARTS). **max_skips**: in the answer (P-DARTS).
     """
 
     early_stopping: bool = False
     perturbation: bool = False
+    uniform: bool = False
     auxiliary_skip: bool = False
     skip_dropout: float = 0.0
     max_skips: int | None = None
@@ -28,6 +31,16 @@ class Remedies:
         if not 0 <= self.skip_dropout < 1:
             raise InvalidInput(
                 f"`skip_dropout` lies in [0, 1), but got {self.skip_dropout}."
+            )
+        if self.uniform and not self.perturbation:
+            raise InvalidInput(
+                "With `uniform` alphas nothing is decided by them, but `perturbation` "
+                "was not asked for. Ask for both."
+            )
+        if self.uniform and self.early_stopping:
+            raise InvalidInput(
+                "With `uniform` alphas nothing grows in them that `early_stopping` "
+                "could see, but both were asked for. Leave one out."
             )
         if self.max_skips is not None and self.max_skips < 0:
             raise InvalidInput(f"`max_skips` is at least 0, but got {self.max_skips}.")
@@ -58,7 +71,7 @@ def remedies_for(method: AbstractMethod, wanted: Wanted) -> Remedies:
     if wanted == "none" or (wanted == "usual" and not method.weighs):
         return Remedies()
     if wanted == "usual":
-        return Remedies(early_stopping=True, perturbation=True, auxiliary_skip=True)
+        return Remedies(perturbation=True, uniform=True)
     if not isinstance(wanted, Remedies):
         raise InvalidInput(
             f'`remedies` is "usual", "none" or `Remedies(...)`, but got {wanted!r}.'

@@ -44,7 +44,8 @@ from thalweg.training.foreign import as_description
 
 EPOCHS = 30  # where neither a number nor a time is given
 REACH = 6.0  # how far Adam may take an alpha in all: 3e-4 for 20,000 steps
-SHARE = 0.6  # of a time limit, for the search; the selection takes the rest
+SHARE = 0.6  # of a time limit, for the search, where a selection takes the rest
+WHOLE = 0.95  # of it, where nothing comes after the search
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +152,14 @@ def search_by_gradient(
         )
 
     run = Run(*made(epochs or EPOCHS), steps)
-    step_seconds = run.step_seconds()
+    step_seconds = run.step_seconds(("weights",) if chosen.uniform else method.phases)
     compiled = time.monotonic()
     if epochs is None:
         left = EPOCHS * step_seconds * steps
         if np.isfinite(time_limit):
-            left = SHARE * (begin + time_limit - compiled)
+            selects = chosen.perturbation or isinstance(method, SinglePath)
+            share = SHARE if selects else WHOLE
+            left = share * (begin + time_limit - compiled)
         epochs = max(1, int(left / (step_seconds * steps)))
         run = Run(*made(epochs), steps)
     stopped_at = run.train(

@@ -30,6 +30,7 @@ from thalweg.spaces import Space
 
 Judge = Callable[[list[Config]], Float[np.ndarray, " n"]]
 BATCH = 16  # architectures that are judged at a time
+SAMPLING = GDAS()  # with alphas that stay equal: uniform
 
 
 class SinglePath(AbstractMethod):
@@ -54,10 +55,10 @@ class SinglePath(AbstractMethod):
         progress: Float[Array, ""],
     ) -> Any:
         uniform = jax.tree.map(jax.lax.stop_gradient, alphas)
-        return GDAS().running(network, uniform, allowed, seed=seed, progress=progress)
+        return SAMPLING.running(network, uniform, allowed, seed=seed, progress=progress)
 
     def probabilities(self, alphas: Any) -> dict[str, Float[Array, " k"]]:
-        return GDAS().probabilities(alphas)
+        return SAMPLING.probabilities(alphas)
 
 
 class EvolvedSinglePath(SinglePath):
