@@ -22,6 +22,7 @@ MOST = 64
 ATTEMPTS = 8  # to give up the rest of a rung
 STATES = 256  # trials, the latest, that can be gone on with without beginning anew
 ROUNDS = 12  # into which the time that is left is divided, at least
+IDLE = 8  # rounds in a row in which nothing was trained: there is no time to compile
 PATIENCE = 8  # times that a round trains for as long as asking for it took
 
 
@@ -113,13 +114,16 @@ class Search:
                 "A search needs a limit, but got neither. Give `time_limit` in "
                 "seconds, or a number of trials, or both."
             )
+        idle = 0
         try:
             while not self.engine.interrupted and self._may_begin(deadline):
                 left = None if trials is None else trials - len(self.trials)
                 proposal = self._ask(left, deadline)
                 if len(proposal) == 0:
                     break
-                self._round(proposal, deadline)
+                idle = 0 if self._round(proposal, deadline) else idle + 1
+                if idle == IDLE:
+                    break
         except KeyboardInterrupt:
             self.engine.interrupted = True
 
@@ -203,7 +207,8 @@ class Search:
         least = max(FIRST, 2 * lanes // len(self.problem.splits))  # nobody is idle
         return int(np.clip(seconds / max(each, 1e-6), least, MOST))
 
-    def _round(self, proposal: Proposal, deadline: float) -> None:
+    def _round(self, proposal: Proposal, deadline: float) -> bool:
+        """Train, evaluate, tell, record; whether there was time for any of it."""
         configs = self.space.decode(proposal.x)
         new = self._new(proposal)
         first = max(self.trials, default=-1) + 1
@@ -257,6 +262,7 @@ class Search:
             self.clock.store += time.monotonic() - begin
         self._forget()
         self._watch(self)
+        return bool(ended)
 
     def _tell(self, proposal: Proposal, numbers: np.ndarray, made: list[Trial]) -> None:
         by_number = {trial.number: trial for trial in made}

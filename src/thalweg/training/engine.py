@@ -164,11 +164,16 @@ class Engine:
         return ended if ordered else None
 
     def _order_compilation(self, busy: list[Bench], deadline: float) -> None:
+        """Begin to compile what there is time for; the first program always is begun.
+
+        Without it nothing would be trained at all, and what it takes is a guess.
+        """
         for bench in busy:
             if bench.ready or bench.compiling is not None:
                 continue
+            begun = any(b.ready or b.compiling for b in self._benches.values())
             left = deadline - time.monotonic()
-            if left > COMPILE_MARGIN * self.compile_estimate():
+            if not begun or left > COMPILE_MARGIN * self.compile_estimate():
                 job = self._compiler.submit(bench.program.compile, self.task)
                 bench.compiling = job
 
