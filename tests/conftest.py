@@ -8,6 +8,10 @@ from pathlib import Path
 import jax
 import pytest
 
+if os.environ.get("THALWEG_TESTS_COMPILE") == "quickly":  # half the time of a test
+    os.environ["XLA_FLAGS"] = (
+        "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    )
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_dtype_promotion", "standard")
@@ -15,7 +19,8 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 _cache = Path(tempfile.gettempdir()) / f"thalweg-tests-{os.getuid()}"
 jax.config.update("jax_compilation_cache_dir", str(_cache))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-
+jax.devices()  # reads the flags
+os.environ.pop("XLA_FLAGS", None)  # programs that tests start run as they do for users
 
 _tests = itertools.count(1)
 

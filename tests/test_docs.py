@@ -1,7 +1,7 @@
 """The pages tell the truth: their code runs, their commands and links exist.
 
 A block that begins with "```python slow" takes a while; it runs with few trials
-and only among the slow tests. Blocks of a page share their names, from top to bottom.
+and only where slow tests do. Blocks of a page share their names, from top to bottom.
 """
 
 import re
@@ -18,6 +18,7 @@ PAGES = {
 }
 # Limits that no clock decides, in place of those that a page shows.
 QUICK = {
+    "network=network, time_limit=60": "network=network, trials=2",
     'proposer="hyperband", time_limit=60': 'proposer="hyperband", trials=9',
     "Classifier(time_limit=60": "Classifier(time_limit=None, max_trials=2",
 }
@@ -61,16 +62,10 @@ def execute(page: str, kinds: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("page", with_code("python"))
-def test_code_runs(page, tmp_path, monkeypatch):
+def test_code_runs(page, tmp_path, monkeypatch, request):
+    quick = "not slow" in request.config.option.markexpr
     monkeypatch.chdir(tmp_path)
-    execute(page, ("python",))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", with_code("python slow"))
-def test_slow_code_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    execute(page, ("python", "python slow"))
+    execute(page, ("python",) if quick else ("python", "python slow"))
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))

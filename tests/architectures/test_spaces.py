@@ -72,6 +72,12 @@ def test_samples_of_larger_spaces_are_networks(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
+def test_a_thousand_samples_are_networks(name):
+    check_samples(name, 1_000)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", SMALL)
 def test_ten_thousand_samples_are_networks(name):
     check_samples(name, 10_000)
 

@@ -149,7 +149,7 @@ def test_records():
     assert hash(Cells.from_dict(SMALL.to_dict())) == hash(SMALL)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_official_hashes_differ():
     """Our classes are those of the data set."""
     form = nasbench101.cells()
