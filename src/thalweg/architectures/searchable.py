@@ -5,7 +5,7 @@ network=tree)`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import equinox as eqx
@@ -15,6 +15,7 @@ import numpy as np
 from thalweg.architectures.pricing import price
 from thalweg.architectures.vocabulary import fixed, parameters_of, switched
 from thalweg.core.errors import InvalidInput, unknown_name
+from thalweg.core.typing import Config
 from thalweg.spaces import Space
 from thalweg.training.foreign import as_description
 
@@ -91,11 +92,7 @@ class Searchable:
         self.why = f"{_HOW[True]}: the architectures' shapes allow it"
         if x is None:
             return
-        space = Space(self._table)
-        (middle,) = space.decode(np.full((1, space.dim), 0.5))
-        all_in_one, single = (
-            as_description(lower(self.tree, middle)) for lower in (switched, fixed)
-        )
+        all_in_one, single = self._middle(switched), self._middle(fixed)
         own = jax.tree.map(lambda leaf: leaf[0], inputs)
         found = price(all_in_one, single, own, outputs, x)
         self.as_data = found.together_pays(trials, seconds)
@@ -106,7 +103,7 @@ class Searchable:
 
     def _fits(self, inputs: Any, outputs: int, needed: bool) -> bool:
         """Whether the alternatives have equal shapes; raises where they must."""
-        description = as_description(self._middle())
+        description = self._middle(switched)
         one = jax.tree.map(lambda leaf: leaf[0], inputs)
         try:
             eqx.filter_eval_shape(
@@ -118,9 +115,11 @@ class Searchable:
             return False
         return True
 
-    def _middle(self) -> Any:
-        """The tree as some configuration decides it."""
+    def _middle(self, lower: Callable[[Any, Config], Any]) -> Any:
+        """The description of some configuration, lowered so."""
         if not self._table:
-            return self.tree
+            return as_description(self.tree)
         space = Space(self._table)
-        return switched(self.tree, space.decode(np.full((1, space.dim), 0.5))[0])
+        return as_description(
+            lower(self.tree, space.decode(np.full((1, space.dim), 0.5))[0])
+        )
