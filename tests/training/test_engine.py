@@ -67,6 +67,15 @@ def test_no_other_compilation_begins_that_cannot_end_in_time(both, monkeypatch):
     assert both.tally.programs == before
 
 
+def test_no_round_begins_that_cannot_end_in_time(both, monkeypatch):
+    both.train([job(0)])
+    for bench in both._benches.values():
+        monkeypatch.setattr(bench, "step_seconds", 1e6)
+    begin = time.monotonic()
+    assert both.train([job(0)], deadline=begin + 60) == []
+    assert time.monotonic() - begin < 30
+
+
 def test_an_interrupt_keeps_what_was_done(both, monkeypatch):
     monkeypatch.setattr("thalweg.training.engine.SEGMENT_SECONDS", 1e-6)
     jobs = [job(i, candidate(steps=40 if i < 2 else FOREVER)) for i in range(4)]

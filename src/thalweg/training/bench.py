@@ -90,6 +90,10 @@ class Bench:
     def jobs(self) -> int:
         return len(self.waiting) + len(self.seats)
 
+    def round_seconds(self, steps: int) -> float:
+        """Of the shortest visit, which nothing interrupts; 0 before one is measured."""
+        return (self.step_seconds or 0.0) * steps * self.program.width
+
     def segment(
         self, shared: PyTree, *, steps: int, seconds: float
     ) -> tuple[list[Finished], int, float]:

@@ -154,7 +154,8 @@ class Engine:
         self._order_compilation(busy, deadline)
         ordered = [bench for bench in busy if bench.compiling is not None]
         ended = [end for bench in ordered for end in self._admit(bench, wait=0.0)]
-        ready = [bench for bench in busy if bench.ready]
+        left = deadline - time.monotonic()
+        ready = [b for b in busy if b.ready and b.round_seconds(self.steps) < left]
         if ready:  # in the order that they were first asked for
             return ended + self._segment(ready[0], deadline)
         pending = [bench for bench in ordered if bench.compiling is not None]
