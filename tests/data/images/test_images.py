@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from thalweg.core.errors import DataError, InvalidInput
-from thalweg.data.images import ImageFormat, files_below, load_images
+from thalweg.data.images import (
+    ImageFormat,
+    files_below,
+    image_set,
+    load_images,
+    reading,
+)
 from thalweg.data.images.form import LONGEST, fitted, target_size
 from thalweg.data.images.image_set import pixels_of
 
@@ -187,6 +194,43 @@ class TestKinds:
         found = self.one(tmp_path, Image.fromarray(wide), 1, exif=exif)
         assert np.array_equal(found[..., 0], np.rot90(wide, -1))
 
+    def test_fractions_in_a_file(self, tmp_path):
+        shares = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+        paths = []
+        for number, values in enumerate((shares, shares[::-1])):
+            paths.append(tmp_path / f"{number}.tiff")
+            Image.fromarray(values).save(paths[-1])
+        images = load_images(paths, [0.5, 1])
+        assert (images.form.low, images.form.high) == (0, 1)
+        assert np.array_equal(images.pixels[0, ..., 0], np.rint(255 * shares))
+        Image.fromarray(shares * np.nan).save(paths[1])
+        with pytest.raises(DataError, match=r"1\.tiff can't be used.*16 are NaN"):
+            load_images(paths, [0.5, 1])
+
+    def test_a_deeper_file_than_in_training_is_refused(self, tmp_path):
+        deep = np.linspace(0, 65535, 16).astype(np.uint16).reshape(4, 4)
+        path = save(deep, tmp_path / "deep.png")
+        for high in (1.0, 255.0):
+            with pytest.raises(DataError, match="scaled as in training") as error:
+                pixels_of([path], ImageFormat(4, 4, 1, high=high))
+            assert "deep.png" in sentence(error)
+        assert pixels_of([path], ImageFormat(4, 4, 1, high=65535.0)).max() == 255
+
+    @pytest.mark.parametrize("channels", [2, 4])
+    def test_a_model_of_other_channels_gets_no_files(self, tmp_path, channels):
+        path = save(picture(4, 4), tmp_path / "one.png")
+        with pytest.raises(DataError, match=f"of {channels} channels"):
+            pixels_of([path], ImageFormat(4, 4, channels))
+
+    def test_sizes_are_read_without_decoding(self, tmp_path, monkeypatch):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        paths = [tmp_path / "turned.png", tmp_path / "plain.png"]
+        save(picture(4, 6), paths[0], exif=exif)
+        save(picture(4, 6), paths[1])
+        monkeypatch.setattr(PngImageFile, "load", None)
+        assert [head[:2] for head in reading.heads(paths)] == [(6, 4), (4, 6)]
+
     def test_bits(self, tmp_path):
         found = self.one(tmp_path, Image.fromarray(np.eye(4) > 0), 1)
         assert np.array_equal(found[..., 0], 255 * np.eye(4))
@@ -254,7 +298,9 @@ class TestArrays:
             (np.linspace(0, 1, 17), np.rint(255 * np.linspace(0, 1, 17))),
             (np.linspace(-2, 2, 17), np.rint(255 * np.linspace(0, 1, 17))),
             (np.arange(17) * 200, np.rint(255 * np.arange(17) * 200 / 4095)),
-            (np.arange(17) > 8, np.arange(17) > 8),
+            (np.arange(17) > 8, 255 * (np.arange(17) > 8)),  # masks are stretched
+            (np.arange(17.0) > 8.0, 255 * (np.arange(17) > 8)),
+            ((np.arange(17) > 8) * 1, 255 * (np.arange(17) > 8)),
             (np.full(17, 7.5), np.zeros(17)),
         ],
     )
@@ -270,6 +316,48 @@ class TestArrays:
             pixels_of(255 * X, form)
         with pytest.raises(DataError, match="channels"):
             pixels_of(np.zeros((2, 2, 2, 3)), form)
+
+    @pytest.mark.parametrize(
+        ("trained", "given"),
+        [
+            (np.arange(8), np.arange(8) / 8),  # 8 bits, then shares
+            (np.arange(8) * 9000, np.arange(8) / 8),
+            (np.arange(8), np.arange(8) - 300),
+            (np.arange(8) / 8, np.arange(8) - 4),
+            (np.linspace(-2, 2, 8), np.linspace(-300, 2, 8)),
+        ],
+    )
+    def test_values_scaled_otherwise_are_refused(self, trained, given):
+        form = load_images(trained.reshape(2, 2, 2), [0.5, 1]).form
+        with pytest.raises(DataError, match="scaled as in training") as error:
+            pixels_of(given.reshape(2, 2, 2), form)
+        sentence(error)
+
+    def test_dark_images_are_not_refused(self):
+        form = load_images(np.arange(8).reshape(2, 2, 2), [0.5, 1]).form
+        assert not pixels_of(np.zeros((1, 2, 2)), form).any()
+        assert pixels_of(np.array([[[0.9, 1.1]]]), form).all()
+
+    def test_thin_lines_of_masks_survive_shrinking(self):
+        X = np.zeros((2, 40, 40), bool)
+        X[0, 20] = True
+        pixels = load_images(X, [0.5, 1], image_size=10).pixels
+        assert pixels[0].max() > 30
+        assert not pixels[1].any()
+
+    def test_too_much_memory_is_refused(self, monkeypatch):
+        monkeypatch.setattr(image_set, "MOST_BYTES", 1000)
+        with pytest.raises(DataError, match="image_size") as error:
+            load_images(np.zeros((11, 10, 10)), np.arange(11) % 2)
+        sentence(error)
+
+    @pytest.mark.parametrize("size", [None, (3, 3)])
+    def test_many_are_scaled_a_part_at_a_time(self, size):
+        X = np.random.default_rng(0).normal(size=(2050, 4, 4))
+        images = load_images(X, np.arange(2050) % 2, image_size=size)
+        for place in (0, 1023, 1024, 2049):
+            expected = pixels_of(X[place : place + 1], images.form)
+            assert np.array_equal(images.pixels[place], expected[0])
 
     def test_a_list_of_sizes(self):
         sizes = [(4, 4), (6, 8), (8, 6)]

@@ -7,9 +7,16 @@ import numpy as np
 from jaxtyping import Num, UInt8
 
 from thalweg.core.errors import DataError
+from thalweg.data.images.extent import (
+    check_finite,
+    check_scale,
+    extent,
+    value_range,
+)
 from thalweg.data.images.form import ImageFormat, fitted, target_size
 
 CHANNELS = (1, 2, 3, 4)  # the last axis, where an array might be one of many things
+_CHUNK = 1024  # images scaled at a time
 
 Images = Num[np.ndarray, "n h w c"] | list[Num[np.ndarray, "h w c"]]
 
@@ -39,19 +46,19 @@ def chosen_form(
 ) -> ImageFormat:
     """The form for images like these.
 
-    Whole numbers within 0 to 255 are kept as they are, numbers within 0 and 1 are
-    stretched to 0 to 255; others are so from their least to their greatest.
+    Numbers within 0 and 1 are stretched to 0 to 255, whole numbers up to 255 are kept
+    as they are; others are stretched from their least to their greatest.
     """
     sizes = [image.shape[:2] for image in images[: 1 if _regular(images) else None]]
     height, width = target_size(sizes, wanted)
-    low, high = _range(images)
+    low, high = value_range(extent(_parts(images)))
     return ImageFormat(height, width, images[0].shape[2], low, high)
 
 
 def brought(images: Images, form: ImageFormat) -> UInt8[np.ndarray, "n h w c"]:
     """The images in a form.
 
-    Raises DataError for other channels or values far beyond the form's range.
+    Raises DataError for other channels or values scaled otherwise than the form's.
     """
     if len(images) == 0:
         return np.empty((0, *form.shape), np.uint8)
@@ -60,15 +67,18 @@ def brought(images: Images, form: ImageFormat) -> UInt8[np.ndarray, "n h w c"]:
             f"The images need {form.channels} channels as in training, but got "
             f"{images[0].shape[2]}."
         )
-    most = max(float(np.max(image)) for image in _parts(images))
-    if most > form.high + (form.high - form.low):
-        raise DataError(
-            f"Values must be scaled as in training, {form.low:g} to {form.high:g}, but "
-            f"got {most:g}."
-        )
+    check_scale(extent(_parts(images)), form)
+    pixels = np.empty((len(images), *form.shape), np.uint8)
     if isinstance(images, np.ndarray) and images.shape[1:] == form.shape:
-        return np.ascontiguousarray(form.scaled(images))
-    return np.stack([fitted(form.scaled(image), form) for image in images])
+        if form.keeps(images.dtype):
+            return np.ascontiguousarray(images)
+        for first in range(0, len(images), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            pixels[part] = form.scaled(images[part])
+    else:
+        for place, image in enumerate(images):
+            pixels[place] = fitted(form.scaled(image), form)
+    return pixels
 
 
 def _regular(images: Images) -> bool:
@@ -107,12 +117,7 @@ def _numbers(array: np.ndarray) -> np.ndarray:
             f"Images are arrays of numbers, but got the type {array.dtype}. Files are "
             "given as a folder or as a list of paths."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        count = int(np.count_nonzero(~np.isfinite(array)))
-        raise DataError(
-            f"Images need finite values, but {count:,} are NaN or infinite. Replace "
-            "them, by 0 for instance."
-        )
+    check_finite(array)
     return array.astype(np.uint8) if array.dtype.kind == "b" else array
 
 
@@ -137,18 +142,3 @@ def _hint(array: np.ndarray) -> str:
         if side * side == array.shape[1]:
             return f" For pixels in rows: X.reshape(-1, {side}, {side})."
     return ""
-
-
-def _range(images: Images) -> tuple[float, float]:
-    low = min(float(np.min(image)) for image in _parts(images))
-    high = max(float(np.max(image)) for image in _parts(images))
-    whole = all(
-        image.dtype.kind in "iu" or bool((image == np.rint(image)).all())
-        for image in _parts(images)
-    )
-    if low >= 0 and whole:
-        # 8 bits as they are; deeper ones by the bits in use
-        return 0.0, max(255.0, 2.0 ** np.ceil(np.log2(high + 1)) - 1)
-    if low >= 0 and high <= 1:
-        return 0.0, 1.0
-    return low, high if high > low else low + 1.0

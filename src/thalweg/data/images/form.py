@@ -30,10 +30,14 @@ class ImageFormat:
 
     def scaled(self, values: Num[np.ndarray, "*n"]) -> UInt8[np.ndarray, "*n"]:
         """Values in the training images' range as 8 bits; beyond it they are cut."""
-        if values.dtype == np.uint8 and (self.low, self.high) == (0.0, 255.0):
+        if self.keeps(values.dtype):
             return values
         share = (values.astype(np.float32) - self.low) / (self.high - self.low)
         return np.rint(255 * share.clip(0, 1)).astype(np.uint8)
+
+    def keeps(self, kind: np.dtype[Any]) -> bool:
+        """Whether `scaled` leaves values of this type as they are."""
+        return kind == np.uint8 and (self.low, self.high) == (0.0, 255.0)
 
     def describe(self) -> str:
         """`28 × 28, grey`."""

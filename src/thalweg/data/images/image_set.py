@@ -1,7 +1,8 @@
 """Images with their targets: what the command line and the estimators hand on."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def load_images(
             if not len(images):
                 raise DataError("Learning needs images, but got none.")
             form = chosen_form(images, image_size)
+            _check_memory(len(images), form)
             pixels = brought(images, form)
     found = read_target(series, task)
     if len(found.rows) < len(pixels):
@@ -126,15 +128,20 @@ def _from_files(
     found = reading.heads(paths)
     height, width = target_size([head[:2] for head in found], image_size)
     channels = 3 if any(head.colour for head in found) else 1
-    size = len(paths) * height * width * channels
+    form = ImageFormat(height, width, channels)
+    _check_memory(len(paths), form)
+    low, high = reading.depth(paths, found)
+    form = replace(form, low=low, high=high)
+    return form, reading.read(paths, form)
+
+
+def _check_memory(images: int, form: ImageFormat) -> None:
+    size = images * math.prod(form.shape)
     if size > MOST_BYTES:
         raise DataError(
-            f"{len(paths):,} images of {height} × {width} would take "
+            f"{images:,} images of {form.height} × {form.width} would take "
             f"{size / 2**30:.1f} GB of memory. Choose a smaller `image_size`."
         )
-    white = reading.deepest(paths, found)
-    form = ImageFormat(height, width, channels, high=white)
-    return form, reading.read(paths, form)
 
 
 def _check_lengths(images: int, targets: int) -> None:

@@ -14,6 +14,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from thalweg.core.errors import DataError
+from thalweg.data.images.extent import (
+    Extent,
+    check_finite,
+    check_scale,
+    extent,
+    value_range,
+)
 from thalweg.data.images.form import ImageFormat, fitted
 
 if TYPE_CHECKING:
@@ -43,20 +50,27 @@ def heads(paths: Sequence[Path]) -> list[Head]:
     return _each(paths, _head)
 
 
-def deepest(paths: Sequence[Path], found: Sequence[Head]) -> float:
-    """What counts as white: 255, or for deeper images the bits that they use."""
+def depth(paths: Sequence[Path], found: Sequence[Head]) -> tuple[float, float]:
+    """The values of black and white: of the deeper images, if any, as of arrays."""
     deep = [path for path, head in zip(paths, found, strict=True) if head.deep]
     if not deep:
-        return 255.0
-    highest = max(_each(deep, lambda image: float(image.getextrema()[1])))
-    return max(255.0, 2.0 ** np.ceil(np.log2(max(highest, 1) + 1)) - 1)
+        return 0.0, 255.0
+    least, most, whole = zip(
+        *_each(deep, lambda image: extent([_deep_values(image)])), strict=True
+    )
+    return value_range(Extent(min(least), max(most), all(whole)))
 
 
 def read(paths: Sequence[Path], form: ImageFormat) -> UInt8[np.ndarray, "n h w c"]:
     """The images in the form that networks get.
 
-    Raises DataError for the first that is broken.
+    Raises DataError for the first that is broken or scaled otherwise than the form.
     """
+    if form.channels not in (1, 3):
+        raise DataError(
+            "Image files are read as grey or as colour, but the model was fitted to "
+            f"arrays of {form.channels} channels. Give it such arrays."
+        )
     pixels = np.empty((len(paths), *form.shape), np.uint8)
 
     def put(image: "Image", place: int) -> None:
@@ -90,6 +104,8 @@ def _opened(path: Path, function: Callable[..., T], *more: Any) -> T:
     try:
         with Image.open(path) as image:
             return function(image, *more)
+    except DataError as error:
+        raise DataError(f"{path} can't be used. {error}") from None
     except UnidentifiedImageError:
         what = "is empty" if path.stat().st_size == 0 else "is no image"
         raise DataError(
@@ -116,15 +132,28 @@ def _opened(path: Path, function: Callable[..., T], *more: Any) -> T:
 
 
 def _head(image: "Image") -> Head:
+    from PIL import Image
+
     width, height = image.size
-    if image.getexif().get(_ORIENTATION) in _TURNED:
+    # the base class's: that of PNG decodes the whole image first
+    if Image.Image.getexif(image).get(_ORIENTATION) in _TURNED:
         width, height = height, width
     colour = image.mode not in _GREY
     if image.mode == "P":  # a palette of greys is grey
         palette = np.array(image.getpalette() or [0], np.uint8)
         triples = palette[: len(palette) // 3 * 3].reshape(-1, 3)
         colour = bool((triples != triples[:, :1]).any())
-    return Head(height, width, colour, image.mode.startswith("I"))
+    return Head(height, width, colour, _is_deep(image))
+
+
+def _is_deep(image: "Image") -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _deep_values(image: "Image") -> np.ndarray:
+    values = np.asarray(image)
+    check_finite(values)
+    return values
 
 
 def _pixels(image: "Image", form: ImageFormat) -> UInt8[np.ndarray, "h w c"]:
@@ -142,8 +171,9 @@ def _flat(image: "Image", form: ImageFormat) -> "Image":
     from PIL import Image
 
     mode = "L" if form.channels == 1 else "RGB"
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image).astype(np.float32)
+    if _is_deep(image):
+        values = _deep_values(image)
+        check_scale(extent([values]), form)
         return Image.fromarray(form.scaled(values)).convert(mode)
     if image.has_transparency_data:
         image = image.convert("RGBA")
