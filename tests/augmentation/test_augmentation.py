@@ -199,6 +199,12 @@ def test_an_image_is_mixed_in_one_way(pictures, run):
     assert within(int((share == 1).sum()), 0.25, sigmas=8)  # some boxes are empty
 
 
+def test_rates_above_one_are_shared_out(pictures, run):
+    found, _ = run(Chain([Mixup(1.0, 1.0), CutMix(1.0, 0.5)]), pictures, seed())
+    whole = (found == pictures) | (found == partner(pictures))
+    assert within(int(whole.all(axis=(1, 2, 3)).sum()), 1 / 3)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -31,9 +31,10 @@ class Mixture(NamedTuple):
 class Chain(eqx.Module):
     """Changes in the order given; then at most one of the mixings for each image.
 
-    Mixings share out the images by their rates: with `Mixup(rate=0.5)` and
-    `CutMix(rate=0.25)` a quarter is left unmixed. Images may be 8-bit; they come out
-    as floating-point numbers in the same unit.
+    Mixings share out the images by their rates: with `Mixup(probability=0.5)` and
+    `CutMix(probability=0.25)` a quarter is left unmixed. Rates of more than 1 together
+    are shrunk in proportion: with 1 and 0.5 two thirds are blended, one third is cut.
+    Images may be 8-bit; they come out as floating-point numbers in the same unit.
     """
 
     changes: tuple[AbstractChange, ...]
@@ -61,8 +62,10 @@ class Chain(eqx.Module):
         own = jnp.ones(len(x), jnp.float32)
         drawn, below = uniform(seed, 0, (len(x),)), jnp.float32(0)
         images, share = x, own
+        rates = [mixing.rate().astype(jnp.float32) for mixing in self.mixings]
+        together = jnp.maximum(1, sum(rates))
         for number, mixing in enumerate(self.mixings, 1):
-            rate = mixing.rate().astype(jnp.float32)
+            rate = rates[number - 1] / together
             word = rng.mix(seed + jnp.uint32(number))
             mixed, kept = jax.lax.cond(
                 rate > 0,
