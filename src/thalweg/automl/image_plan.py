@@ -52,7 +52,7 @@ def image_plan(
     round_steps = max(1, round(steps / ROUNDS))
     return Plan(
         space=space,
-        starts=tuple(image_portfolio(space, side=side, colour=colour)),
+        starts=tuple(image_portfolio(space, task=data.task, side=side, colour=colour)),
         batch_size=batch,
         epochs=round_steps * ROUNDS * batch / rows,
         round_steps=round_steps,

@@ -56,10 +56,14 @@ def images(
     return Space(parameters)
 
 
-def image_portfolio(space: Space, *, side: int, colour: bool) -> list[Config]:
+def image_portfolio(
+    space: Space, *, task: str, side: int, colour: bool
+) -> list[Config]:
     """Configurations that do well on many images, the safest first.
 
-    The first two are one program, so that both of two cores are busy at once.
+    The first two are one program, so that both of two cores are busy at once. Flips
+    are for colour images of classes only: the mirror of a digit is another one, and so
+    is that of an angle or a position.
     """
     common: Config = {
         "network": "plain",
@@ -74,7 +78,7 @@ def image_portfolio(space: Space, *, side: int, colour: bool) -> list[Config]:
         "dropout": 0.2,
         "shift": side / 14,
         "rotation": 0.0,
-        "flip": 0.5 if colour else 0.0,
+        "flip": 0.5 if colour and task == "classification" else 0.0,
         "cutout": 0.0,
         "colour": 0.1,
         "label_smoothing": 0.0,
@@ -86,7 +90,7 @@ def image_portfolio(space: Space, *, side: int, colour: bool) -> list[Config]:
         {"rotation": 8.0, "learning_rate": 8e-3},
         {"network": "residual"},
         {"activation": "silu", "learning_rate": 4e-3, "dropout": 0.3},
-        {"flip": 0.5, "cutout": 0.2},
+        {"cutout": 0.2},
         {"network": "residual", "width": 24, "mixup": 0.2, "dropout": 0.1},
     ]
     return fitted(space, [{**common, **start} for start in starts])
