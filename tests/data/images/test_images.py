@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,18 @@ class TestFolder:
         assert "1 file not named like images: 'notes.txt'" in notes
         assert "without images: 'bird'" in notes
 
+    def test_images_beside_the_classes_are_noted(self, folder):
+        save(picture(8, 6), folder / "beside.png")
+        assert len(images := load_images(folder)) == 6
+        assert "1 image beside the class folders: 'beside.png'" in images.notes[0]
+
+    def test_one_folder_within_each_class(self, folder):
+        for name in ("cat", "dog"):
+            (folder / name).rename(folder / "old")
+            (folder / name).mkdir()
+            (folder / "old").rename(folder / name / "images")
+        assert load_images(folder).target.tolist() == [0, 0, 0, 1, 1, 1]
+
     def test_folders_within_a_class_belong_to_it(self, folder):
         save(picture(8, 6, colour=False), folder / "cat/more/9.png")
         assert load_images(folder).target.tolist() == [0, 0, 0, 0, 1, 1, 1]
@@ -129,6 +142,12 @@ class TestBadFolders:
         whole = save(picture(50, 50), folder / "cat/9.png").read_bytes()
         (folder / "cat/9.png").write_bytes(whole[: len(whole) // 2])
         self.refused(folder, "9.png", "broken image", "Replace or remove")
+
+    def test_folders_that_hold_the_classes(self, folder, tmp_path):
+        (tmp_path / "all").mkdir()
+        shutil.copytree(folder, tmp_path / "all" / "testing")
+        shutil.copytree(folder, tmp_path / "all" / "training")
+        self.refused(tmp_path / "all", "'cat', 'dog'", "all/training.")
 
     def test_a_file_that_is_no_image(self, folder):
         (folder / "cat/9.png").write_text("I am text")

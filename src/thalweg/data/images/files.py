@@ -31,10 +31,12 @@ def class_folders(folder: str | Path) -> Source:
     Raises DataError where that makes no data to learn from.
     """
     folder = Path(folder)
-    classes = [p for p in _entries(folder) if p.is_dir()]
+    entries = _entries(folder)
+    classes = [p for p in entries if p.is_dir()]
     if not classes:
         raise _no_classes(folder)
     _check_names(folder, [p.name for p in classes])
+    _check_level(folder, classes)
     paths, labels, others = [], [], []
     empty = []
     for each in classes:
@@ -55,6 +57,10 @@ def class_folders(folder: str | Path) -> Source:
             f"one: {labels[0]!r}. Add a folder for each of the others."
         )
     notes = _left_out(others)
+    loose = [p.name for p in entries if _is_image(p.name) and not p.is_dir()]
+    if loose:
+        count = f"{len(loose):,} image{'' if len(loose) == 1 else 's'}"
+        notes.append(f"Left out {count} beside the class folders: {listed(loose, 3)}.")
     if empty:
         notes.append(f"Left out class folders without images: {listed(empty)}.")
     return Source(paths, labels, notes)
@@ -101,9 +107,12 @@ def _below(folder: Path) -> tuple[list[Path], list[Path]]:
         for name in sorted(names):
             if name.startswith(".") or name == "Thumbs.db":
                 continue
-            is_image = name.lower().endswith(SUFFIXES)
-            (images if is_image else others).append(Path(place, name))
+            (images if _is_image(name) else others).append(Path(place, name))
     return images, others
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _check_names(folder: Path, names: Iterable[str]) -> None:
@@ -118,6 +127,25 @@ def _check_names(folder: Path, names: Iterable[str]) -> None:
                 "by the case of letters alone. Put their images into one folder, or "
                 "rename one."
             )
+
+
+def _check_level(folder: Path, classes: list[Path]) -> None:
+    """Raises DataError where folders such as training and testing hold the classes.
+
+    One folder within each, such as `cat/images`, is no sign of that.
+    """
+    inner = set()
+    for each in classes:
+        entries = _entries(each)
+        if any(_is_image(p.name) and not p.is_dir() for p in entries):
+            return
+        inner.add(tuple(p.name for p in entries if p.is_dir()))
+    if len(inner) == 1 and len(names := inner.pop()) > 1:
+        raise DataError(
+            "A folder of images holds one folder per class, but each folder in "
+            f"{folder} holds the same ones: {listed(names, 3)}. Name the folder that "
+            f"holds the classes, such as {classes[-1]}."
+        )
 
 
 def _no_classes(folder: Path) -> DataError:
