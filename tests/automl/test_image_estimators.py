@@ -88,7 +88,9 @@ class TestClassifier:
 
     def test_settings_are_checked(self, digits):
         with pytest.raises(InvalidInput, match="preset"):
-            tw.ImageClassifier(time_limit=1, preset="bets").fit(*digits[:2])
+            tw.ImageClassifier(time_limit=1, preset="bets").fit("nowhere")
+        with pytest.raises(InvalidInput, match="preset"):
+            tw.ImageClassifier(time_limit=1, cv=3, preset="bets").fit(*digits[:2])
         with pytest.raises(InvalidInput, match="rmse"):
             tw.ImageClassifier(time_limit=1, metric="rmse").fit(*digits[:2])
 

@@ -1,7 +1,6 @@
 """What images of this size and number are worth: space, length, splits."""
 
-from thalweg.automl.plan import PRESETS, Plan, batch_size
-from thalweg.core.errors import InvalidInput
+from thalweg.automl.plan import Plan, batch_size
 from thalweg.data.images import ImageSet
 from thalweg.evaluation import Splits, hold_out, k_fold
 from thalweg.spaces.presets import image_portfolio, images
@@ -20,10 +19,6 @@ def image_splits(data: ImageSet, preset: str, seed: int) -> Splits:
 
     A judgement of all of these costs a twentieth of an epoch or less.
     """
-    if preset not in PRESETS:
-        raise InvalidInput(
-            f"`preset` must be one of {', '.join(PRESETS)}, but got {preset!r}."
-        )
     codes = data.target if data.task == "classification" else None
     n = len(data)
     if n < _CROSS_VALIDATED_BELOW[preset]:

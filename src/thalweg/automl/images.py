@@ -47,6 +47,7 @@ class AbstractImages(AbstractEstimator):
 
     def _fit(self, X: Any, y: Any) -> Self:
         begin = time.monotonic()
+        settings = self._settings(image_size=self.image_size)
         images = load_images(
             X,
             y,
@@ -54,7 +55,6 @@ class AbstractImages(AbstractEstimator):
             image_size=self.image_size,
             owner=type(self).__name__,
         )
-        settings = self._settings(image_size=self.image_size)
         return self._keep(fit(images, settings, begin=begin))
 
     def _describe(self, model: Model) -> None:

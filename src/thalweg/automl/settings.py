@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from thalweg.automl.plan import PRESETS
 from thalweg.core.errors import InvalidInput
 from thalweg.evaluation import METRICS
 from thalweg.proposers import PROPOSERS
@@ -39,6 +40,11 @@ class Settings:
             raise InvalidInput(f"`trials` must be at least 1, but got {self.trials}.")
         if self.cv is not None and self.cv < 2:
             raise InvalidInput(f"`cv` must be at least 2 folds, but got {self.cv}.")
+        if self.preset not in PRESETS:
+            raise InvalidInput(
+                f"`preset` must be one of {', '.join(PRESETS)}, but got "
+                f"{self.preset!r}."
+            )
         if self.proposer is not None:
             PROPOSERS[self.proposer]
         if self.metric is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from thalweg.automl.prepared import Data
 from thalweg.automl.settings import Settings
-from thalweg.core.errors import InvalidInput
+from thalweg.core.errors import DataError, InvalidInput
 from thalweg.data import load_table
 from thalweg.data.images import load_images
 
@@ -38,6 +38,8 @@ class Source:
                     "`--target` out."
                 )
             return load_images(self.path, image_size=settings.image_size)
+        if not Path(self.path).exists():
+            raise DataError(f"No such file or folder: {self.path}. Check its name.")
         if self.target is None:
             raise InvalidInput(
                 "A table needs the name of the column to predict. Give `--target`."

@@ -129,6 +129,11 @@ class TestBadFolders:
         save(picture(4, 4), tmp_path / "one.png")
         self.refused(tmp_path, "one.png", "Make a folder for each class")
 
+    def test_they_are_no_numbers(self, folder):
+        with pytest.raises(InvalidInput, match="a number for each") as error:
+            load_images(folder, None, "regression")
+        sentence(error)
+
     def test_one_class(self, folder):
         for file in (folder / "dog").iterdir():
             file.unlink()
@@ -138,16 +143,16 @@ class TestBadFolders:
         save(picture(4, 4), folder / "Cat/one.png")
         self.refused(folder, "'Cat', 'cat'", "case")
 
-    def test_a_broken_image(self, folder):
-        whole = save(picture(50, 50), folder / "cat/9.png").read_bytes()
-        (folder / "cat/9.png").write_bytes(whole[: len(whole) // 2])
-        self.refused(folder, "9.png", "broken image", "Replace or remove")
-
     def test_folders_that_hold_the_classes(self, folder, tmp_path):
         (tmp_path / "all").mkdir()
         shutil.copytree(folder, tmp_path / "all" / "testing")
         shutil.copytree(folder, tmp_path / "all" / "training")
         self.refused(tmp_path / "all", "'cat', 'dog'", "all/training.")
+
+    def test_a_broken_image(self, folder):
+        whole = save(picture(50, 50), folder / "cat/9.png").read_bytes()
+        (folder / "cat/9.png").write_bytes(whole[: len(whole) // 2])
+        self.refused(folder, "9.png", "broken image", "Replace or remove")
 
     def test_a_file_that_is_no_image(self, folder):
         (folder / "cat/9.png").write_text("I am text")
@@ -265,7 +270,7 @@ class TestSizes:
         assert target_size([(1, 1)]) == (1, 1)
         assert target_size([(1, 4000)]) == (1, 64)
 
-    @pytest.mark.parametrize("wanted", [0, -3, 2.5, (4, 0), True])
+    @pytest.mark.parametrize("wanted", [0, -3, 2.5, (4, 0), True, (8, 8, 3), (8,)])
     def test_a_wrong_wish(self, wanted):
         with pytest.raises(InvalidInput, match="image_size"):
             target_size([(8, 8)], wanted)

@@ -63,8 +63,9 @@ def target_size(
     also be height and width themselves.
     """
     if isinstance(wanted, tuple):
-        height, width = (_side(side) for side in wanted)
-        return height, width
+        if len(wanted) != 2:
+            raise _wrong_size(wanted)
+        return _side(wanted[0]), _side(wanted[1])
     longest = LONGEST if wanted is None else _side(wanted)
     heights, widths = np.array(sizes).reshape(-1, 2).T
     height, width = float(np.median(heights)), float(np.median(widths))
@@ -74,11 +75,15 @@ def target_size(
 
 def _side(side: Any) -> int:
     if not isinstance(side, int | np.integer) or isinstance(side, bool) or side < 1:
-        raise InvalidInput(
-            "`image_size` must be the longest side in pixels, or (height, width), each "
-            f"at least 1, but got {side!r}."
-        )
+        raise _wrong_size(side)
     return int(side)
+
+
+def _wrong_size(got: Any) -> InvalidInput:
+    return InvalidInput(
+        "`image_size` must be the longest side in pixels, or (height, width), each at "
+        f"least 1, but got {got!r}."
+    )
 
 
 def fitted(

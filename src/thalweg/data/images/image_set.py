@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from thalweg.core.errors import DataError
+from thalweg.core.errors import DataError, InvalidInput
 from thalweg.data.classes import Classes
 from thalweg.data.images import reading
 from thalweg.data.images.arrays import as_images, brought, chosen_form
@@ -68,6 +68,11 @@ def load_images(
     Raises DataError with one sentence for what can't be learnt from.
     """
     if isinstance(X, str | Path) and y is None:
+        if task == "regression":
+            raise InvalidInput(
+                "Class folders are targets for classification only, but regression "
+                "needs numbers. Give a list of paths and a number for each."
+            )
         source = class_folders(X)
         paths, labels, notes = source.paths, np.array(source.labels), source.notes
         series, task = as_target(labels).rename("class"), "classification"
