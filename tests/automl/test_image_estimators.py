@@ -14,6 +14,7 @@ from thalweg.automl import pace as pacing
 from thalweg.automl.image_features import ImageFeatures
 from thalweg.automl.run import begin, resume
 from thalweg.automl.settings import Settings
+from thalweg.automl.source import Source
 from thalweg.cli.app import app
 from thalweg.core.errors import DataError, InvalidInput, StoreError
 from thalweg.data.images import ImageFormat
@@ -157,6 +158,24 @@ class TestFolder:
                 resume(tmp_path / "run", trials=1)
         finally:
             extra.unlink()
+
+    def test_the_digest_is_that_of_the_files_that_are_read(self, folder, tmp_path):
+        place = tmp_path / "images"
+        place.mkdir()
+        for name in ("one", "two"):
+            (place / name).symlink_to(folder / name)
+        digest = Source.of(place, None, None).digest
+        (place / "predictions.csv").write_text("file,class")
+        (place / ".DS_Store").write_text("")
+        assert digest == Source.of(place, None, None).digest != ""
+        (place / "two").unlink()
+        (place / "two").symlink_to(folder / "zero")
+        assert Source.of(place, None, None).digest not in (digest, "")
+
+    def test_a_wrong_name_is_said_to_be_one(self, tmp_path):
+        status, said = self.run("fit", tmp_path / "imgaes", "--out", tmp_path / "run")
+        assert status == 2
+        assert "No such file" in said
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

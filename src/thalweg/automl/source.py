@@ -8,7 +8,7 @@ from thalweg.automl.prepared import Data
 from thalweg.automl.settings import Settings
 from thalweg.core.errors import DataError, InvalidInput
 from thalweg.data import load_table
-from thalweg.data.images import load_images
+from thalweg.data.images import class_folders, load_images
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Source:
     path: str
     target: str | None
     task: str | None
-    digest: str  # SHA-256 of the file, or of the names and sizes in the folder
+    digest: str  # SHA-256 of the file, or of its images' names, sizes and times
 
     @staticmethod
     def of(path: str | Path, target: str | None, task: str | None) -> "Source":
         path = Path(path).resolve()
         try:
             digest = _digest(path)
-        except OSError:
+        except (OSError, DataError):
             digest = ""  # reading the data will say what is wrong
         return Source(str(path), target, task, digest)
 
@@ -50,11 +50,10 @@ class Source:
 def _digest(path: Path) -> str:
     if path.is_dir():
         digest = hashlib.sha256()
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                digest.update(
-                    f"{file.relative_to(path)}|{file.stat().st_size}\n".encode()
-                )
+        for file in class_folders(path).paths:
+            found = file.stat()
+            line = f"{file.relative_to(path)}|{found.st_size}|{found.st_mtime_ns}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
