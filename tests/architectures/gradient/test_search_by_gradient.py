@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from thalweg.architectures import LayerChoice, space_of
+from thalweg.architectures import label as named
 from thalweg.architectures.gradient import (
     METHODS,
     CollapseWarning,
     Remedies,
     search_by_gradient,
 )
+from thalweg.architectures.gradient.search import _config
 from thalweg.architectures.gradient.supernet import advance
-from thalweg.core.errors import InvalidInput, SearchError
+from thalweg.core.errors import InvalidInput, SearchError, UnknownName
 from thalweg.networks.layers import Activate, Dense, Identity, Sequential, Zero
+from thalweg.spaces import Choice
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4)).astype(np.float32)
@@ -126,6 +129,16 @@ def test_steps_in_parts_are_the_steps_at_once():
         np.testing.assert_array_equal(one, other)
 
 
+def test_an_answer_has_the_parameters_of_what_was_chosen():
+    dense = Sequential([Dense(named("width", Choice([6, 7]))), Dense(2)])
+    tree = LayerChoice({"skip": Sequential([Dense(2)]), "dense": dense}, label="op")
+    space = space_of(tree)
+    assert _config(space, {}, {"op": 0}) == {"op": "skip"}
+    assert _config(space, {}, {"op": 1}) == {"op": "dense", "width": 7}
+    assert _config(space, {"width": 6}, {"op": 1}) == {"op": "dense", "width": 6}
+    assert _config(space, {"width": 6}, {"op": 0}) == {"op": "skip"}
+
+
 def test_the_halves_do_not_share_a_row():
     from thalweg.architectures.gradient.search import _halves
     from thalweg.problem import Problem
@@ -140,6 +153,8 @@ def test_the_halves_do_not_share_a_row():
     [
         ({"epochs": 0}, InvalidInput, "`epochs` must be at least 1"),
         ({"time_limit": 0}, InvalidInput, "`time_limit` must be positive"),
+        ({"config": {"edge": "skip"}}, UnknownName, "edge_0_1"),
+        ({"config": {"edge_0_1": "conv"}}, InvalidInput, "Parameter 'edge_0_1'"),
         ({"learning_rate": float("nan")}, SearchError, "Lower `learning_rate`"),
         (
             {"remedies": Remedies(skip_dropout=0.1)},

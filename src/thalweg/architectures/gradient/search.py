@@ -29,7 +29,7 @@ from thalweg.architectures.gradient.supernet import Supernet, build
 from thalweg.architectures.vocabulary import assign, space_of
 from thalweg.architectures.vocabulary.choices import values_of
 from thalweg.cells import nasbench201
-from thalweg.core.errors import InvalidInput
+from thalweg.core.errors import InvalidInput, unknown_name
 from thalweg.core.typing import Config
 from thalweg.losses import AbstractLoss
 from thalweg.networks import AbstractDescription, Stack
@@ -130,6 +130,7 @@ def search_by_gradient(
     if not isinstance(tree, AbstractLayer | AbstractDescription) and _makes_tree(tree):
         tree = tree()
     space = space_of(tree)
+    _check(space, config or {})
     name, given = named_loss(loss)
     problem = Problem.of(*data, loss=name, validation=0.5, seed=seed)
     shared = _halves(problem)
@@ -226,16 +227,13 @@ def _result(
     run: Run, space: Space, config: Mapping[str, Any], indices: Mapping[str, int]
 ) -> Callable[..., SupernetSearch]:
     """The answer, but for what the caller knows."""
-    middle = space.decode(np.full((1, space.dim), 0.5))[0] | dict(config)
-    for label, index in indices.items():
-        middle[label] = values_of(space.parameters[label])[index]
     history = {k: np.array([row[k] for row in run.history]) for k in run.history[0]}
     collapse = collapse_of(run.mixes, indices, history["eigenvalue"])
     if collapse.happened:
         warnings.warn(str(collapse), CollapseWarning, stacklevel=3)
     return partial(
         SupernetSearch,
-        config=_active(space, middle),
+        config=_config(space, config, indices),
         probabilities=run.probabilities,
         indices=dict(indices),
         history=history,
@@ -247,11 +245,26 @@ def _result(
     )
 
 
-def _active(space: Space, config: Mapping[str, Any]) -> Config:
-    """Without parameters that exist in no network of this configuration."""
-    found = dict(config)
-    for name, parameter in space.parameters.items():
-        for condition in parameter.conditions:
-            if found.get(condition.parent) not in condition.values:
-                found.pop(name, None)
-    return space.validate(found)
+def _config(
+    space: Space, given: Mapping[str, Any], indices: Mapping[str, int]
+) -> Config:
+    """What was chosen; where nothing was, what the supernet was built with."""
+
+    def value(name: str) -> Any:
+        parameter = space.parameters[name]
+        if name in indices:
+            return values_of(parameter)[indices[name]]
+        return given.get(name, parameter.decode(np.array([0.5]))[0])
+
+    return space.build(value)
+
+
+def _check(space: Space, given: Mapping[str, Any]) -> None:
+    """Raise for a name or a value that the answer could not have."""
+    for name, value in given.items():
+        if name not in space.parameters:
+            raise unknown_name("parameter", name, space.parameters)
+        try:
+            space.parameters[name].validate(value)
+        except InvalidInput as error:
+            raise InvalidInput(f"Parameter {name!r}: {error}") from None
