@@ -10,14 +10,22 @@ from thalweg.architectures.gradient import METHODS, PCDARTS, Remedies
 from thalweg.architectures.gradient.collapse import collapse_of, limited_skips
 from thalweg.architectures.gradient.early_stopping import stop_at
 from thalweg.architectures.gradient.gdas import gumbel, sample
-from thalweg.architectures.gradient.mixtures import mixtures
+from thalweg.architectures.gradient.mixtures import is_skip, mixtures
 from thalweg.architectures.gradient.pc_darts import edge_weights, meeting, shuffled
 from thalweg.architectures.gradient.perturbation import select
 from thalweg.architectures.gradient.remedies import remedies_for
 from thalweg.architectures.gradient.single_path import best_path
+from thalweg.architectures.spaces.darts import Operation
 from thalweg.cells import nasbench201
 from thalweg.core.errors import InvalidInput, UnknownName
-from thalweg.networks.layers import Activate, Dense, Identity, Sequential, Zero
+from thalweg.networks.layers import (
+    Activate,
+    Dense,
+    Flatten,
+    Identity,
+    Sequential,
+    Zero,
+)
 from thalweg.networks.randomness import place
 
 SEED = jnp.uint32(1)
@@ -193,6 +201,23 @@ def test_collapse_is_what_it_is_called():
     p = {k: np.array([0.0, 0.5 + i / 10, 0.4 - i / 10]) for i, k in enumerate("abcd")}
     assert limited_skips(mixes, p, 2) == {"a": 2, "b": 2, "c": 1, "d": 1}
     assert limited_skips(mixes, p, 4) == dict.fromkeys("abcd", 1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "skips"),
+    [
+        (Identity(), True),
+        (Sequential([Identity(), Sequential([Identity()])]), True),
+        (Sequential([Identity(), Activate("relu")]), False),
+        (Operation("skip_connect"), True),
+        (Operation("skip_connect", stride=2), True),
+        (Operation("max_pool_3x3"), False),
+        (Operation("none"), False),
+        (Flatten(), False),
+    ],
+)
+def test_skips_are_recognised(layer, skips):
+    assert is_skip(layer.build((4, 4, 2), seed=SEED)) == skips
 
 
 def test_growing_curvature_goes_back_before_it_grew():

@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from thalweg.architectures.spaces.darts import ReducingModule
 from thalweg.architectures.vocabulary import Mix, choices_in
 from thalweg.core.errors import InvalidInput
 from thalweg.core.trainable import partition
-from thalweg.networks.layers import Identity
+from thalweg.networks.layers.sequential import Chain
+from thalweg.networks.layers.shape import Reshaping
 
 ByLabel = Mapping[str, Any]  # arrays `[k]`, an entry for each candidate
 
@@ -87,9 +89,12 @@ class Assisted(eqx.Module):
 
 
 def is_skip(module: Any) -> bool:
-    """Whether a candidate hands on its input."""
-    handing_on = type(Identity().build((1,), seed=jnp.uint32(0)))
-    return isinstance(module, handing_on | eqx.nn.Identity)
+    """Whether a candidate hands on its input, were it by `FactorizedReduce`."""
+    if isinstance(module, Chain):
+        return all(is_skip(one) for one in module.modules)
+    if isinstance(module, Reshaping):
+        return not module.flattens
+    return isinstance(module, ReducingModule | eqx.nn.Identity)
 
 
 def is_free(module: Any) -> bool:

@@ -20,6 +20,7 @@ class Reshaping(AbstractModule):
     """See `Flatten` and `Identity`."""
 
     shape: Shape = eqx.field(static=True)
+    flattens: bool = eqx.field(static=True, default=False)
 
     def __call__(
         self,
@@ -42,7 +43,7 @@ class Flatten(AbstractLayer):
     """All numbers of an example in one row."""
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> Reshaping:
-        return Reshaping((math.prod(shape),))
+        return Reshaping((math.prod(shape),), flattens=True)
 
 
 class Silence(AbstractModule):
