@@ -233,6 +233,11 @@ def test_growing_curvature_goes_back_before_it_grew():
 def test_remedies_fit_their_method():
     with pytest.raises(InvalidInput, match="one candidate at a time"):
         remedies_for(METHODS["gdas"](), Remedies(perturbation=True))
+    with pytest.raises(InvalidInput, match="so no remedy applies"):
+        remedies_for(METHODS["rsps"](), Remedies(max_skips=1))
+    with pytest.raises(InvalidInput, match="which decides without them"):
+        Remedies(perturbation=True, max_skips=1)
+    assert remedies_for(METHODS["gdas"](), Remedies(max_skips=1)).max_skips == 1
     with pytest.raises(InvalidInput, match="but got 'some'"):
         remedies_for(METHODS["darts"](), "some")
     with pytest.raises(InvalidInput, match="skip_dropout"):

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from thalweg.architectures.gradient.darts import DARTS
 from thalweg.architectures.gradient.method import AbstractMethod
+from thalweg.architectures.gradient.single_path import SinglePath
 from thalweg.core.errors import InvalidInput
 
 
@@ -12,12 +13,15 @@ from thalweg.core.errors import InvalidInput
 class Remedies:
     """Against collapse; all but `max_skips` are for methods that weigh candidates.
 
+    None is for single paths, which learn no probabilities.
+
     **early_stopping**: by the curvature, see `early_stopping.py`. **perturbation**: of
-    the supernet decides, see `perturbation.py`; takes half as long again as the search.
-    **uniform**: only weights are trained, all candidates weighed alike, and
+    the supernet decides, see `perturbation.py`; takes up to half as long again as the
+    search. **uniform**: only weights are trained, all candidates weighed alike, and
     `perturbation` decides (DARTS-PT, section 5.2: "fixed alphas").
     **auxiliary_skip**: beside each choice, fading (DARTS-). **skip_dropout**: the rate
-    at first (P-DARTS). **max_skips**: in the answer (P-DARTS).
+    at first (P-DARTS). **max_skips**: in the answer, where probabilities decide
+    (P-DARTS).
     """
 
     early_stopping: bool = False
@@ -41,6 +45,11 @@ class Remedies:
             raise InvalidInput(
                 "With `uniform` alphas nothing grows in them that `early_stopping` "
                 "could see, but both were asked for. Leave one out."
+            )
+        if self.max_skips is not None and self.perturbation:
+            raise InvalidInput(
+                "`max_skips` limits what the probabilities choose, but `perturbation`, "
+                "which decides without them, was asked for too. Leave one out."
             )
         if self.max_skips is not None and self.max_skips < 0:
             raise InvalidInput(f"`max_skips` is at least 0, but got {self.max_skips}.")
@@ -75,6 +84,11 @@ def remedies_for(method: AbstractMethod, wanted: Wanted) -> Remedies:
     if not isinstance(wanted, Remedies):
         raise InvalidInput(
             f'`remedies` is "usual", "none" or `Remedies(...)`, but got {wanted!r}.'
+        )
+    if isinstance(method, SinglePath) and wanted != Remedies():
+        raise InvalidInput(
+            f"{type(method).__name__} learns no probabilities and judges whole paths, "
+            f"so no remedy applies to it, but got {wanted}. Leave `remedies` out."
         )
     weighing = replace(wanted, max_skips=None) != Remedies()
     if weighing and not method.weighs:
