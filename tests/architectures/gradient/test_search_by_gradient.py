@@ -14,6 +14,8 @@ from thalweg.architectures.gradient import (
     Remedies,
     search_by_gradient,
 )
+from thalweg.architectures.gradient.loop import Run
+from thalweg.architectures.gradient.mixtures import mixtures
 from thalweg.architectures.gradient.search import _config
 from thalweg.architectures.gradient.supernet import advance
 from thalweg.core.errors import InvalidInput, SearchError, UnknownName
@@ -101,6 +103,12 @@ def test_a_collapse_is_reported_and_warned_of():
         assert found.cell
 
 
+class Stopped(eqx.Module):
+    """As much of a search as selection by perturbation reads."""
+
+    allowed: dict[str, jax.Array]
+
+
 @at_ease
 def test_steps_in_parts_are_the_steps_at_once():
     from thalweg.architectures.gradient import loop
@@ -137,6 +145,30 @@ def test_an_answer_has_the_parameters_of_what_was_chosen():
     assert _config(space, {}, {"op": 1}) == {"op": "dense", "width": 7}
     assert _config(space, {"width": 6}, {"op": 1}) == {"op": "dense", "width": 6}
     assert _config(space, {"width": 6}, {"op": 0}) == {"op": "skip"}
+
+
+def test_tuning_takes_half_of_the_search_however_many_the_choices(monkeypatch):
+    tree = Sequential([LayerChoice([Identity(), Zero()]) for _ in range(25)])
+    tuned = []
+
+    def advanced(supernet, search, phases, *, times):
+        tuned.append(times)
+        return search
+
+    method = METHODS["darts"]()
+    description = method.describe(tree, {})
+    monkeypatch.setattr("thalweg.architectures.gradient.loop.advance", advanced)
+    monkeypatch.setattr(
+        "thalweg.architectures.gradient.loop.judge",
+        lambda supernet, search, allowed: np.zeros((len(allowed), 2)),
+    )
+    run = Run.__new__(Run)
+    run.steps, run.mixes = 10, mixtures(description.build((4,), seed=jnp.uint32(0)))
+    run.supernet = None
+    allowed = {label: jnp.ones(2) for label in run.mixes}
+    run.search = Stopped(allowed)
+    run.by_perturbation(epochs=20, seed=0)
+    assert tuned == [4] * 25  # of 200 steps
 
 
 def test_the_halves_do_not_share_a_row():

@@ -16,14 +16,20 @@ from thalweg.architectures.gradient.collapse import limited_skips
 from thalweg.architectures.gradient.mixtures import mixtures
 from thalweg.architectures.gradient.remedies import Remedies
 from thalweg.architectures.gradient.single_path import best_path
-from thalweg.architectures.gradient.supernet import Supernet, advance, judge
+from thalweg.architectures.gradient.supernet import (
+    JUDGED_ROWS,
+    Supernet,
+    advance,
+    judge,
+)
 from thalweg.core.errors import SearchError
 from thalweg.core.typing import Config
 from thalweg.spaces import Space
 
 POWER_STEPS = 5  # of the power iteration, each epoch; it goes on from where it was
 TIMED = 0.3  # seconds of steps, at least, by which the others' time is estimated
-TUNING = 0.05  # of the search's steps, after each choice that perturbation settles
+TUNING = 0.05  # of the search's steps, after each choice that perturbation settles …
+TUNING_IN_ALL = 0.5  # … and after all of them at most
 
 
 class Run:
@@ -53,6 +59,11 @@ class Run:
             )
             took = time.monotonic() - begin
         return took / times
+
+    def judgement_seconds(self, step_seconds: float) -> float:
+        """Of one path, at most: more than half of a step's time is its gradient's."""
+        rows = min(JUDGED_ROWS, self.supernet.data.validation_rows.shape[1])
+        return step_seconds * rows / (2 * self.supernet.batch_size)
 
     def train(
         self, epochs: int, *, remedies: Remedies, curvature: bool, deadline: float
@@ -88,7 +99,8 @@ class Run:
 
     def by_perturbation(self, epochs: int, seed: int) -> dict[str, int]:
         """The candidates that the supernet needs most."""
-        times = max(1, round(TUNING * epochs * self.steps))
+        share = min(TUNING, TUNING_IN_ALL / len(self.mixes))
+        times = max(1, round(share * epochs * self.steps))
 
         def losses(allowed: list[perturbation.Allowed]) -> Float[np.ndarray, " n"]:
             return judge(self.supernet, self.search, allowed)[:, 0]

@@ -45,6 +45,7 @@ from thalweg.training.foreign import as_description
 EPOCHS = 30  # where neither a number nor a time is given
 REACH = 6.0  # how far Adam may take an alpha in all: 3e-4 for 20,000 steps
 SHARE = 0.6  # of a time limit, for the search, where a selection takes the rest
+JUDGED = 0.85  # … where paths are judged, at most: what they leave to the search
 WHOLE = 0.95  # of it, where nothing comes after the search
 
 
@@ -155,19 +156,21 @@ def search_by_gradient(
     run = Run(*made(epochs or EPOCHS), steps)
     step_seconds = run.step_seconds(("weights",) if chosen.uniform else method.phases)
     compiled = time.monotonic()
+    left = begin + time_limit - compiled
+    if isinstance(method, SinglePath):
+        judging = trials * run.judgement_seconds(step_seconds)
+        share = float(np.clip(1 - judging / max(left, 1e-9), SHARE, JUDGED))
+    else:
+        share = SHARE if chosen.perturbation else WHOLE
     if epochs is None:
-        left = EPOCHS * step_seconds * steps
-        if np.isfinite(time_limit):
-            selects = chosen.perturbation or isinstance(method, SinglePath)
-            share = SHARE if selects else WHOLE
-            left = share * (begin + time_limit - compiled)
-        epochs = max(1, int(left / (step_seconds * steps)))
+        fits = share * left / (step_seconds * steps)
+        epochs = max(1, int(fits)) if np.isfinite(time_limit) else EPOCHS
         run = Run(*made(epochs), steps)
     stopped_at = run.train(
         epochs,
         remedies=chosen,
         curvature=method.weighs and (curvature or chosen.early_stopping),
-        deadline=begin + time_limit,
+        deadline=compiled + share * left,
     )
     searched = time.monotonic()
     judged = None
