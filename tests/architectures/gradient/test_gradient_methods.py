@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.architectures import LayerChoice, mixed
+from thalweg.architectures import Cell, LayerChoice, assign, mixed, space_of
 from thalweg.architectures.gradient import METHODS, PCDARTS, Remedies
 from thalweg.architectures.gradient.collapse import collapse_of, limited_skips
 from thalweg.architectures.gradient.early_stopping import stop_at
@@ -121,10 +121,31 @@ def test_edges_that_meet_share_their_weight():
     ends = sorted(map(len, meeting(sizes).values()))
     assert ends == [1, 2, 3]
     assert meeting({"stem": 2, "edge_0_1": 2})["stem"] == ["stem"]
+    cell = Cell(
+        {"skip": Identity(), "none": Zero()}, nodes=3, per_node=None, predecessors=2
+    )
+    nodes = [[f"cell_op_{i}_{k}" for k in range(2 + i)] for i in range(3)]
+    assert list(meeting(space_of(cell).parameters).values()) == nodes
+    apart = dict.fromkeys(["block_0_1", "block_1_1", "3_1"], 2)
+    assert list(map(len, meeting(apart).values())) == [1, 1, 1]
     alphas = PCDARTS().init(sizes)
     weights = edge_weights(alphas)
     assert weights["edge_0_1"] == 1
     assert weights["edge_2_3"] == pytest.approx(1 / 3)
+
+
+def test_channels_that_pass_by_a_stride_are_pooled():
+    names = ("none", "skip_connect", "max_pool_3x3")
+    candidates = {name: Operation(name) for name in names}
+    cell = Cell(candidates, nodes=1, per_node=None, stride=2)
+    module = PCDARTS(parts=2).describe(cell, {}).build((5, 6, 4), seed=SEED)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 6, 4)), jnp.float32)
+    silent = assign(module, {"cell_op_0_0": jnp.array([1.0, 0, 0])})
+    y = np.asarray(shuffled(silent(x), 2))  # of two parts of two: back again
+    assert y.shape == (2, 3, 3, 4)
+    assert (y[..., :2] == 0).all()
+    np.testing.assert_array_equal(y[:, 0, 0, 2:], x[:, :2, :2, 2:].max((1, 2)))
+    np.testing.assert_array_equal(y[:, 2, 2, 2:], x[:, 4, 4:, 2:].max(1))
 
 
 def test_pc_darts_says_what_it_cannot_narrow():

@@ -3,11 +3,12 @@
 Xu et al. 2020, "PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture
 Search", sections 3.2-3.3, https://arxiv.org/abs/1907.05737
 The first `1/parts` of the channels go through the mixture, and channels are shuffled
-after it, so that each has its turn. Whole edges compete as well: a softmax over the
-edges that end in one node scales them ("edge normalisation"). Weights are trained alone
-for the first 15 of 50 epochs.
+after it, so that each has its turn; where it has a stride, the others are max-pooled.
+Whole edges compete as well: a softmax over the edges that end in one node scales them
+("edge normalisation"). Weights are trained alone for the first 15 of 50 epochs.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -20,10 +21,23 @@ from thalweg.architectures.gradient.darts import DARTS
 from thalweg.architectures.gradient.method import softmax, zeros
 from thalweg.architectures.gradient.mixtures import ByLabel, restricted
 from thalweg.architectures.vocabulary import Mix, assign, mixed
+from thalweg.architectures.vocabulary.cell import with_stride
 from thalweg.architectures.vocabulary.decided import MixedLayer
 from thalweg.architectures.vocabulary.tree import parts, with_parts
 from thalweg.core.errors import InvalidInput
-from thalweg.networks.layers import AbstractLayer, AbstractModule, Shape, shape_after
+from thalweg.core.trainable import Fixed, unwrap
+from thalweg.networks.layers import (
+    AbstractLayer,
+    AbstractModule,
+    Identity,
+    MaxPool,
+    Shape,
+    shape_after,
+)
+
+# what meets in one node has equal groups
+OF_CELL = re.compile(r"(.*_op)_(\d+)_\d+")
+EDGE = re.compile(r"(.*edge)_\d+_(\d+)")
 
 
 class PCDARTS(DARTS):
@@ -55,7 +69,7 @@ class PCDARTS(DARTS):
             label: restricted(weight, allowed[label])
             for label, weight in self.probabilities(alphas).items()
         }
-        network = _scaled(assign(network, weights), edge_weights(alphas))
+        network = scaled(assign(network, weights), edge_weights(alphas))
         return self.assisted(network, seed, 1 - progress)
 
     def probabilities(self, alphas: Any) -> dict[str, Float[Array, " k"]]:
@@ -66,7 +80,8 @@ class PartialModule(AbstractModule):
     """See `PartialLayer`."""
 
     mix: Mix
-    scale: Float[Array, ""] | float  # of the whole edge
+    passing: Any  # what the other channels go through
+    scale: Any  # Float[Array, ""], of the whole edge; `Fixed`
     parts: int = eqx.field(static=True)
 
     def __call__(
@@ -78,15 +93,19 @@ class PartialModule(AbstractModule):
     ) -> Float[Array, "b ... c"]:
         size = x.shape[-1] // self.parts
         worked = self.mix(x[..., :size], seed=seed, inference=inference)
-        y = jnp.concatenate([worked, x[..., size:]], axis=-1)
-        return self.scale * shuffled(y, self.parts)
+        y = jnp.concatenate([worked, self.passing(x[..., size:])], axis=-1)
+        return unwrap(self.scale) * shuffled(y, self.parts)
 
 
 class PartialLayer(AbstractLayer):
-    """A mixture on the first `1/parts` of the channels, the rest passing by."""
+    """A mixture on the first `1/parts` of the channels, the rest passing by.
+
+    **stride**: of the candidates; the channels that pass by are pooled by it.
+    """
 
     mixture: MixedLayer
     parts: int = eqx.field(static=True)
+    stride: int = eqx.field(static=True, default=1)
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> PartialModule:
         """Raises InvalidInput if a candidate changes the shape."""
@@ -95,14 +114,21 @@ class PartialLayer(AbstractLayer):
                 f"PC-DARTS needs channels that are a multiple of parts={self.parts}, "
                 f"but got {shape[-1]}. Use `PCDARTS(parts=...)` with a divisor of it."
             )
-        part = (*shape[:-1], shape[-1] // self.parts)
-        mix = self.mixture.build(part, seed=seed)
-        if (after := shape_after(mix, part)) != part:
+        size = shape[-1] // self.parts
+        part, rest = (*shape[:-1], size), (*shape[:-1], shape[-1] - size)
+        mixture, passing = self.mixture, Identity().build(rest, seed=seed)
+        if self.stride != 1:
+            mixture = with_stride(mixture, self.stride)
+            pool = MaxPool(self.stride, padding="same")
+            passing = pool.build(rest, seed=seed)
+        mix = mixture.build(part, seed=seed)
+        after = shape_after(mix, part)
+        if after != (*shape_after(passing, rest)[:-1], size):
             raise InvalidInput(
                 "PC-DARTS lets channels pass by a choice, which must therefore keep "
                 f"the shape, but {self.mixture.label!r} makes {after} of {part}."
             )
-        return PartialModule(mix, 1.0, self.parts)
+        return PartialModule(mix, passing, Fixed(jnp.ones(())), self.parts)
 
 
 def shuffled(x: Float[Array, "... c"], parts: int) -> Float[Array, "... c"]:
@@ -114,13 +140,13 @@ def shuffled(x: Float[Array, "... c"], parts: int) -> Float[Array, "... c"]:
 def meeting(sizes: Mapping[str, int]) -> dict[str, list[str]]:
     """The labels of edges by the node that they end in.
 
-    A label's end is what follows its last underscore: `edge_0_2` and `edge_1_2` meet
-    in node 2. A label without a number there meets nobody.
+    Those of a `Cell`, `<label>_op_<node>_<number>`, and edges `edge_<from>_<to>`, as of
+    NAS-Bench-201, whatever is before that. Another label meets nobody.
     """
     found: dict[str, list[str]] = {}
     for label in sizes:
-        stem, _, end = label.rpartition("_")
-        node = f"{stem.rpartition('_')[0]}:{end}" if end.isdigit() else label
+        match = OF_CELL.fullmatch(label) or EDGE.fullmatch(label)
+        node = ":".join(match.groups()) if match else label
         found.setdefault(node, []).append(label)
     return found
 
@@ -160,7 +186,7 @@ def _narrowed(node: Any, parts_: int) -> Any:
     return with_parts(node, inner)
 
 
-def _scaled(network: Any, scales: Mapping[str, Array]) -> Any:
+def scaled(network: Any, scales: Mapping[str, Array]) -> Any:
     """The network with each partial mixture's edge scaled."""
 
     def is_partial(node: Any) -> bool:
@@ -169,6 +195,7 @@ def _scaled(network: Any, scales: Mapping[str, Array]) -> Any:
     def new(node: Any) -> Any:
         if not is_partial(node):
             return node
-        return PartialModule(node.mix, scales[node.mix.label], node.parts)
+        scale = Fixed(scales[node.mix.label])
+        return PartialModule(node.mix, node.passing, scale, node.parts)
 
     return jax.tree.map(new, network, is_leaf=is_partial)
