@@ -1,5 +1,7 @@
 """The methods' own parts: estimators, channels, selections, reports."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,14 +12,17 @@ from thalweg.architectures.gradient import METHODS, PCDARTS, Remedies
 from thalweg.architectures.gradient.collapse import collapse_of, limited_skips
 from thalweg.architectures.gradient.early_stopping import stop_at
 from thalweg.architectures.gradient.gdas import gumbel, sample
+from thalweg.architectures.gradient.loop import Run
 from thalweg.architectures.gradient.mixtures import is_skip, mixtures
 from thalweg.architectures.gradient.pc_darts import edge_weights, meeting, shuffled
 from thalweg.architectures.gradient.perturbation import select
 from thalweg.architectures.gradient.remedies import remedies_for
+from thalweg.architectures.gradient.search import _weighed
 from thalweg.architectures.gradient.single_path import best_path
 from thalweg.architectures.spaces.darts import Operation
 from thalweg.cells import nasbench201
 from thalweg.core.errors import InvalidInput, UnknownName
+from thalweg.core.trainable import partition, unwrap
 from thalweg.networks.layers import (
     Activate,
     Dense,
@@ -132,6 +137,20 @@ def test_edges_that_meet_share_their_weight():
     weights = edge_weights(alphas)
     assert weights["edge_0_1"] == 1
     assert weights["edge_2_3"] == pytest.approx(1 / 3)
+
+
+def test_what_is_inherited_has_the_shares_of_edges():
+    cell = Cell({"skip": Identity(), "none": Zero()}, nodes=2, per_node=None)
+    module = PCDARTS(parts=2).describe(cell, {}).build((4,), seed=SEED)
+    run = Run.__new__(Run)
+    alphas = PCDARTS().init({"cell_op_0_0": 2, "cell_op_1_0": 2, "cell_op_1_1": 2})
+    alphas["edges"]["cell_op:1"] = jnp.log(jnp.array([3.0, 1.0]))
+    run.supernet = SimpleNamespace(method=PCDARTS(), network=lambda weights: module)
+    run.search = SimpleNamespace(weights=None, alphas=alphas)
+    found = _weighed(run)
+    shares = [unwrap(operation.scale) for operation in found.operations]
+    np.testing.assert_allclose(shares, [1, 0.75, 0.25], rtol=1e-6)
+    assert not jax.tree.leaves(partition(found)[0])  # they are not to be trained
 
 
 def test_channels_that_pass_by_a_stride_are_pooled():

@@ -23,6 +23,7 @@ from thalweg.architectures.gradient.loop import Run
 from thalweg.architectures.gradient.method import AbstractMethod
 from thalweg.architectures.gradient.methods import METHODS
 from thalweg.architectures.gradient.mixtures import mixtures
+from thalweg.architectures.gradient.pc_darts import PCDARTS, edge_weights, scaled
 from thalweg.architectures.gradient.remedies import Remedies, Wanted, remedies_for
 from thalweg.architectures.gradient.single_path import EvolvedSinglePath, SinglePath
 from thalweg.architectures.gradient.supernet import Supernet, build
@@ -78,6 +79,7 @@ class SupernetSearch:
     def inherited(self) -> Any:
         """The supernet with the chosen candidates alone: an architecture with weights.
 
+        After PC-DARTS, channels still pass by and edges have the shares they learned.
         Measure its batch statistics before inference: `layers.calibrate(network, x)`.
         """
         mixes = mixtures(self.supernet).items()
@@ -243,9 +245,17 @@ def _result(
         collapse=collapse,
         supernet=jax.tree.map(
             lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) else leaf,
-            run.supernet.network(run.search.weights),
+            _weighed(run),
         ),
     )
+
+
+def _weighed(run: Run) -> Any:
+    """The supernet with its weights, and with the shares that edges have learned."""
+    network = run.supernet.network(run.search.weights)
+    if not isinstance(run.supernet.method, PCDARTS):
+        return network
+    return scaled(network, edge_weights(run.search.alphas))
 
 
 def _config(
