@@ -21,6 +21,7 @@ from thalweg.networks.layers import (
     BatchNorm,
     Conv,
     Dense,
+    Flatten,
     Identity,
     Residual,
     Sequential,
@@ -137,9 +138,8 @@ def test_scores_by_gradients_are_those_by_hand(rows):
         assert measured(name, network, x, y) == pytest.approx(value), name
     h = x @ a
     outputs = np.maximum(h, 0) @ b
-    fisher = sum(
-        (np.square(v * g).mean(0)).sum() / 2 for v, g in [(h, dh), (outputs, dz)]
-    )
+    layers = [(COLUMNS, h, dh), (HIDDEN, outputs, dz)]  # each by its fan-in
+    fisher = sum(n * np.square(v * g).mean(0).sum() / 2 for n, v, g in layers)
     assert measured("fisher", network, x, y) == pytest.approx(fisher)
     step = 1e-6
     more = slopes(a + step * da, b + step * db, x, y)[:2]
@@ -147,6 +147,25 @@ def test_scores_by_gradients_are_those_by_hand(rows):
     product = [(m - n) / (2 * step) for m, n in zip(more, less, strict=True)]
     grasp = -(a * product[0]).sum() - (b * product[1]).sum()
     assert measured("grasp", network, x, y) == pytest.approx(grasp, rel=1e-5)
+
+
+def test_fisher_counts_a_channel_as_often_as_it_has_weights(x64):
+    # a convolution of whole images is a matrix product of their numbers
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(ROWS, 3, 3, 2)), rng.integers(0, CLASSES, ROWS)
+    inputs = Images(3, 3, 2, mean=np.zeros(2), std=np.ones(2))
+    conv, dense = (
+        Stack([*layers, Activate("relu")], head="flatten").build(
+            inputs, CLASSES, key=jr.key(0)
+        )
+        for layers in ([Conv(4, size=3, padding="valid")], [Flatten(), Dense(4)])
+    )
+    kernel = conv.body.modules[0].kernel.reshape(18, 4)
+    dense = eqx.tree_at(
+        lambda n: (n.body.modules[1].kernel, n.head), dense, (kernel, conv.head)
+    )
+    found = measured("fisher", conv, x, y)
+    assert found == pytest.approx(measured("fisher", dense, x, y))
 
 
 def test_zen_is_the_change_of_features_and_the_scale_that_was_taken_away(x64):

@@ -3,11 +3,13 @@
 Theis et al. 2018, equation 7, https://arxiv.org/abs/1801.05787; Turner et al. 2020,
 BlockSwap, https://arxiv.org/abs/1906.04113
 As a score of architectures: Abdelfattah et al. 2021, section 3.2.2,
-https://arxiv.org/abs/2101.08134. As there: outputs of convolutions and matrix products,
-and half the mean over examples of (activation times slope, summed over places) squared,
-where the slope is that of the batch's mean loss.
+https://arxiv.org/abs/2101.08134. As in their code: outputs of convolutions and matrix
+products; of each channel half the mean over examples of (activation times slope, summed
+over places) squared, where the slope is that of the batch's mean loss; and a channel
+counts as often as it has weights.
 """
 
+import math
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -33,7 +35,7 @@ class Fisher(AbstractScore):
     loss: AbstractLoss = eqx.field(default_factory=CrossEntropy)
 
     def measure(self, network: Any, x: PyTree, y: Any, *, key: Key) -> Float[Array, ""]:
-        """The sum over channels."""
+        """The sum over channels, each times its weights' number."""
         del key
         return seen(
             network,
@@ -41,11 +43,17 @@ class Fisher(AbstractScore):
             information,
             at=lambda node: isinstance(node, Convolution | FullyConnected | Linear),
             side="output",
+            times=weights_of_a_channel,
         )
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
         return finite(measured)
+
+
+def weights_of_a_channel(layer: Any) -> int:
+    """The numbers that each output of a layer weighs."""
+    return math.prod(layer.kernel.shape[:-1])
 
 
 def information(x: Float[Array, "b *n c"], slope: Array) -> Float[Array, ""]:

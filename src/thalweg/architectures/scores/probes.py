@@ -26,11 +26,19 @@ class Probe(eqx.Module):
     sink: Array
     look: Look = eqx.field(static=True)
     side: Literal["input", "output"] = eqx.field(static=True)
+    times: Callable[[Any], int] = eqx.field(static=True)
 
     def __call__(self, x: Array, *args: Any, **kwargs: Any) -> Array:
+        sink = self.sink * self.times(self.layer)  # whose derivative is then as large
         if self.side == "input":
-            return self.layer(_met(self.look, x, self.sink), *args, **kwargs)
-        return _met(self.look, self.layer(x, *args, **kwargs), self.sink)
+            return self.layer(_met(self.look, x, sink), *args, **kwargs)
+        return _met(self.look, self.layer(x, *args, **kwargs), sink)
+
+
+def once(layer: Any) -> int:
+    """Each layer counts alike."""
+    del layer
+    return 1
 
 
 def seen(
@@ -41,15 +49,17 @@ def seen(
     at: Callable[[Any], bool],
     side: Literal["input", "output"],
     shape: tuple[int, ...] = (),
+    times: Callable[[Any], int] = once,
 ) -> Array:
     """The sum of `look(value, slope)` over all layers `at` which it is taken.
 
     **output**: a number, by the network: what slopes are of. **shape**: of a look.
+    **times**: how often a layer's look counts.
     """
 
     def probed(sink: Array) -> Array:
         watched = jax.tree.map(
-            lambda node: Probe(node, sink, look, side) if at(node) else node,
+            lambda node: Probe(node, sink, look, side, times) if at(node) else node,
             network,
             is_leaf=at,
         )
