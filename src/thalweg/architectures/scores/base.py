@@ -78,3 +78,8 @@ def finite(value: Any) -> float:
     """The value, or minus infinity where there is none."""
     value = float(value)
     return value if np.isfinite(value) else -np.inf
+
+
+def alive(value: Any) -> float:
+    """The value, or minus infinity for exactly 0: no slope has reached a weight."""
+    return finite(value) if value != 0 else -np.inf

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from thalweg.architectures.scores.base import AbstractScore, finite, run
+from thalweg.architectures.scores.base import AbstractScore, alive, run
 from thalweg.architectures.scores.probes import seen
 from thalweg.core.typing import Key
 from thalweg.losses import AbstractLoss, CrossEntropy
@@ -48,7 +48,7 @@ class Fisher(AbstractScore):
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
-        return finite(measured)
+        return alive(measured)
 
 
 def weights_of_a_channel(layer: Any) -> int:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, PyTree
 
 from thalweg.architectures.scores.base import (
     AbstractScore,
-    finite,
+    alive,
     kernels,
     loss_and_kernels,
 )
@@ -40,4 +40,4 @@ class GradientNorm(AbstractScore):
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
-        return finite(measured)
+        return alive(measured)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 
 from thalweg.architectures.scores.base import (
     AbstractScore,
-    finite,
+    alive,
     kernels,
     loss_and_kernels,
 )
@@ -46,4 +46,4 @@ class GraSP(AbstractScore):
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
-        return finite(measured)
+        return alive(measured)

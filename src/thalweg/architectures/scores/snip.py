@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PyTree
 
 from thalweg.architectures.scores.base import (
     AbstractScore,
-    finite,
+    alive,
     kernels,
     loss_and_kernels,
 )
@@ -40,7 +40,7 @@ class SNIP(AbstractScore):
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
-        return finite(measured)
+        return alive(measured)
 
 
 class Plain(AbstractScore):
@@ -59,7 +59,7 @@ class Plain(AbstractScore):
 
     def conclude(self, measured: np.ndarray) -> float:
         """As it is."""
-        return finite(measured)
+        return alive(measured)
 
 
 def saliencies(network: Any, loss: AbstractLoss, x: PyTree, y: Any) -> list[Array]:
