@@ -3,6 +3,7 @@
 import inspect
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import thalweg as tw
 from thalweg.architectures import LayerChoice, fixed, label, scores
 from thalweg.architectures.scores import SCORES, Synflow, Zen, score, score_all
+from thalweg.architectures.scores.base import kernels, loss_and_kernels
 from thalweg.architectures.scores.zen import gaussian
 from thalweg.core import rng
 from thalweg.core.errors import InvalidInput, UnknownName
+from thalweg.losses import CrossEntropy
 from thalweg.networks import MLP, Images, Inputs, Stack, VarianceScaling
 from thalweg.networks.layers import (
     Activate,
@@ -22,6 +25,7 @@ from thalweg.networks.layers import (
     Conv,
     Dense,
     Flatten,
+    GlobalPool,
     Identity,
     Residual,
     Sequential,
@@ -166,6 +170,27 @@ def test_fisher_counts_a_channel_as_often_as_it_has_weights(x64):
     )
     found = measured("fisher", conv, x, y)
     assert found == pytest.approx(measured("fisher", dense, x, y))
+
+
+def test_grasp_of_normalised_layers_is_the_gradients_square(x64):
+    # the loss doesn't change with a kernel's length: w g = 0, and along g w H g = -g g
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(ROWS, 4, 4, 2)), rng.integers(0, CLASSES, ROWS)
+    inputs = Images(4, 4, 2, mean=np.zeros(2), std=np.ones(2))
+    long = VarianceScaling(1e4)  # so that the normalisations' epsilon is nothing
+    layers = [
+        *[Conv(3, init=long, bias=False), BatchNorm(), Activate("relu")],
+        *[Conv(CLASSES, init=long, bias=False), BatchNorm(), Activate("relu")],
+    ]
+    network = Stack(layers).build(inputs, CLASSES, key=jr.key(0))
+    pool = GlobalPool().build((4, 4, CLASSES), seed=jnp.uint32(0))
+    network = eqx.tree_at(lambda n: n.head, network, pool)
+    mean, params = loss_and_kernels(network, CrossEntropy(), jnp.asarray(x), y)
+    square = sum(float(jnp.sum(g**2)) for g in kernels(jax.grad(mean)(params)))
+    assert measured("grasp", network, x, y) == pytest.approx(square, rel=1e-6)
+    assert abs(measured("plain", network, x, y)) < 1e-6 * measured(
+        "snip", network, x, y
+    )
 
 
 def test_zen_is_the_change_of_features_and_the_scale_that_was_taken_away(x64):
