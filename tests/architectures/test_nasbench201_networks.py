@@ -10,6 +10,7 @@ from thalweg.cells import nasbench201 as cells
 from thalweg.cells import nasbench201_network as official
 from thalweg.core.trainable import partition
 from thalweg.networks import Images, Stack
+from thalweg.networks.layers import Residual
 
 
 def parameters(tree, *, channels):
@@ -38,6 +39,14 @@ def test_a_network_has_the_parameters_on_record(text):
     config = dict(zip(cells.space().parameters, operations, strict=True))
     tree = fixed(spaces.nasbench201(), config)
     assert parameters(tree, channels=3) == official.parameters(operations)
+
+
+def test_the_shortcut_that_nothing_normalises_starts_as_published():
+    layers = spaces.nasbench201(channels=16, cells=1).layers
+    (block, _) = (layer for layer in layers if isinstance(layer, Residual))
+    _, conv = block.build((4, 4, 16), seed=jnp.uint32(0)).shortcut.modules
+    bound = float(jnp.max(jnp.abs(conv.kernel)))
+    assert 0.9 / np.sqrt(16) < bound <= 1 / np.sqrt(16)  # uniform, 512 numbers
 
 
 def test_all_cells_are_one_program():

@@ -116,6 +116,6 @@ def _reduction(channels: int, affine: bool) -> Residual:
     ]
     shortcut = [
         AvgPool(2, stride=2, padding="same"),
-        Conv(channels, size=1, bias=False),
+        Conv(channels, size=1, bias=False, init="torch"),  # nothing normalises it
     ]
     return Residual(Sequential(body), Sequential(shortcut))
