@@ -235,6 +235,13 @@ def test_a_network_of_ones_own_is_searched_without_subclassing():
     assert model.predict(data[0]).shape == (64,)
 
 
+@pytest.mark.parametrize("number", [0, 2])
+def test_modules_of_ones_own_are_repeated_any_number_of_times(number):
+    blocks = Repeat(eqx.nn.Lambda(lambda x: x + 1), (0, 2), label="blocks")
+    for decide in (fixed, switched):
+        assert decide(blocks, {"blocks": number})(jnp.zeros(())) == number
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

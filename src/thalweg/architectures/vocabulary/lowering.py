@@ -204,7 +204,7 @@ def _value(name: str, parameter: AbstractParameter, config: Config) -> Any:
 def _take(node: LayerChoice | Repeat, path: str, value: Any, again: Any) -> Any:
     """The chosen part alone."""
     if isinstance(node, Repeat):
-        return _row(_copies(node, value, path, again))
+        return _row(node, value, path, again)
     number = list(node.candidates).index(value)
     chosen = again(node.candidates[value], join(path, value))
     return Numbered(chosen, number) if isinstance(chosen, AbstractLayer) else chosen
@@ -215,9 +215,9 @@ def _switch(node: LayerChoice | Repeat, path: str, value: Any, again: Any) -> An
     label = _name(node, path)
     if isinstance(node, Repeat):
         least, most = node.counts[0], node.counts[-1]
-        copies = _copies(node, most, path, again)
         if least == most:
-            return _row(copies)
+            return _row(node, most, path, again)
+        copies = _copies(node, most, path, again)
         kind = RepeatedLayer if _are_layers(copies) else Repeated
         return kind(copies, np.int32(value), label)
     candidates = _candidates(node, path, again)
@@ -228,7 +228,7 @@ def _switch(node: LayerChoice | Repeat, path: str, value: Any, again: Any) -> An
 def _mix(node: LayerChoice | Repeat, path: str, value: Any, again: Any) -> Any:
     """A weighted sum, the weights equal at first."""
     if isinstance(node, Repeat):
-        return _row(_copies(node, value, path, again))
+        return _row(node, value, path, again)
     candidates = _candidates(node, path, again)
     weights = np.full(len(candidates), 1 / len(candidates), np.float32)
     kind = MixedLayer if _are_layers(candidates) else Mix
@@ -246,8 +246,11 @@ def _candidates(node: LayerChoice, path: str, again: Any) -> tuple[Any, ...]:
     return tuple(again(part, join(path, name)) for name, part in found)
 
 
-def _row(copies: tuple[Any, ...]) -> Any:
-    return RepeatedLayer(copies) if _are_layers(copies) else Repeated(copies)
+def _row(node: Repeat, number: int, path: str, again: Any) -> Any:
+    """So many copies. One is made even for none: it says what kind of row that is."""
+    copies = _copies(node, max(number, 1), path, again)
+    kind = RepeatedLayer if _are_layers(copies) else Repeated
+    return kind(copies[:number])
 
 
 def _are_layers(found: tuple[Any, ...]) -> bool:
