@@ -235,6 +235,19 @@ def test_a_network_of_ones_own_is_searched_without_subclassing():
     assert model.predict(data[0]).shape == (64,)
 
 
+@pytest.mark.parametrize(
+    ("block", "inner"), [(Repeat(Identity(), (1, 3)), 2), (LayerChoice([Zero()]), "0")]
+)
+def test_how_often_a_block_is_there_is_one_choice_and_what_it_is_another(block, inner):
+    tree = Sequential([Repeat(block, (1, 3))])
+    config = {"layers.0": 3, "layers.0.block": inner}
+    assert list(space_of(tree).parameters) == list(config)
+    (row,) = fixed(tree, config).layers
+    assert len(row.layers) == 3
+    if inner == 2:
+        assert [len(one.layers) for one in row.layers] == [2, 2, 2]
+
+
 @pytest.mark.parametrize("number", [0, 2])
 def test_modules_of_ones_own_are_repeated_any_number_of_times(number):
     blocks = Repeat(eqx.nn.Lambda(lambda x: x + 1), (0, 2), label="blocks")

@@ -128,8 +128,9 @@ def _inside(
     counts = choice.counts
     if choice.tied:
         there = tuple(n for n in counts if n > 0)
+        place = join(path, "block")
         return (
-            [(choice.block, path, there if counts[0] == 0 else None)] if there else []
+            [(choice.block, place, there if counts[0] == 0 else None)] if there else []
         )
     found = []
     for i, copy in enumerate(choice.copies(counts[-1])):
@@ -236,7 +237,8 @@ def _mix(node: LayerChoice | Repeat, path: str, value: Any, again: Any) -> Any:
 
 
 def _copies(node: Repeat, number: int, path: str, again: Any) -> tuple[Any, ...]:
-    places = [path if node.tied else join(path, str(i)) for i in range(number)]
+    names = ["block" if node.tied else str(i) for i in range(number)]
+    places = [join(path, name) for name in names]
     copies = node.copies(number)
     return tuple(again(copy, place) for copy, place in zip(copies, places, strict=True))
 
