@@ -24,10 +24,12 @@ from thalweg.networks.layers import (
     Activate,
     Conv,
     Dense,
+    DepthwiseConv,
     Dropout,
     Identity,
     MaxPool,
     Sequential,
+    SqueezeExcitation,
     Zero,
     shape_after,
 )
@@ -106,6 +108,25 @@ def test_an_activation_may_be_chosen():
     tree = Sequential([Activate(label("activation", tw.Choice(["relu", "tanh"])))])
     module = built(fixed(tree, {"activation": "tanh"}), (3,))
     np.testing.assert_allclose(module(-jnp.ones((1, 3))), -np.tanh(1), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (lambda name: Dense(3, init=name), "lecun"),
+        (lambda name: Conv(3, init=name), "lecun"),
+        (lambda name: DepthwiseConv(init=name), "lecun"),
+        (lambda name: SqueezeExcitation(activation=name), "silu"),
+        (lambda name: SqueezeExcitation(gate=name), "tanh"),
+    ],
+)
+def test_what_has_a_name_may_be_chosen(layer, name):
+    tree = Sequential([layer(label("name", tw.Choice(["relu", "he", name])))])
+    chosen, plain = (
+        built(one, (4, 4, 2))(x((1, 4, 4, 2)))
+        for one in (fixed(tree, {"name": name}), Sequential([layer(name)]))
+    )
+    np.testing.assert_array_equal(chosen, plain)
 
 
 def has_kernel(node):

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
 from thalweg.core.errors import InvalidInput
-from thalweg.networks.initializers import VarianceScaling, as_initializer
+from thalweg.networks.initializers import as_initializer
 from thalweg.networks.layers.base import (
     AbstractLayer,
     AbstractModule,
@@ -187,7 +187,7 @@ class Conv(AbstractLayer):
     dilation: Any = eqx.field(static=True, default=1)
     groups: Any = eqx.field(static=True, default=1)
     bias: Any = eqx.field(static=True, default=True)
-    init: VarianceScaling = eqx.field(default="he", converter=as_initializer)
+    init: Any = eqx.field(default="he", converter=as_initializer)
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> Convolution:
         check_image(self, shape)
@@ -207,7 +207,8 @@ class Conv(AbstractLayer):
             dilation=self.dilation,
         )
         size = (*where.size, shape[-1] // self.groups, self.channels)
-        kernel = self.init.sample(place(seed, 0), size)
+        # again: where a choice stood, its value has come without the converter
+        kernel = as_initializer(self.init).sample(place(seed, 0), size)
         bias = jnp.zeros(self.channels) if self.bias else None
         return Convolution(kernel, bias, where, self.groups)
 
@@ -221,7 +222,7 @@ class DepthwiseConv(AbstractLayer):
     dilation: Any = eqx.field(static=True, default=1)
     multiplier: Any = eqx.field(static=True, default=1)
     bias: Any = eqx.field(static=True, default=True)
-    init: VarianceScaling = eqx.field(default="he", converter=as_initializer)
+    init: Any = eqx.field(default="he", converter=as_initializer)
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> Convolution:
         check_image(self, shape)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt32
 
-from thalweg.networks.initializers import VarianceScaling, as_initializer
+from thalweg.networks.initializers import as_initializer
 from thalweg.networks.layers.base import AbstractLayer, AbstractModule, Shape, whole
 from thalweg.networks.randomness import place
 
@@ -33,9 +33,11 @@ class Dense(AbstractLayer):
 
     units: Any = eqx.field(static=True)
     bias: Any = eqx.field(static=True, default=True)
-    init: VarianceScaling = eqx.field(default="he", converter=as_initializer)
+    init: Any = eqx.field(default="he", converter=as_initializer)
 
     def build(self, shape: Shape, *, seed: UInt32[Array, ""]) -> FullyConnected:
         whole(self, units=self.units)
-        kernel = self.init.sample(place(seed, 0), (shape[-1], self.units))
+        # again: where a choice stood, its value has come without the converter
+        init = as_initializer(self.init)
+        kernel = init.sample(place(seed, 0), (shape[-1], self.units))
         return FullyConnected(kernel, jnp.zeros(self.units) if self.bias else None)

@@ -115,4 +115,6 @@ class SqueezeExcitation(AbstractLayer):
         inner = max(1, channels // self.reduction)
         first = Dense(inner).build((channels,), seed=place(seed, 0))
         last = Dense(channels, init="lecun").build((inner,), seed=place(seed, 1))
-        return ChannelGate(first, self.activation, last, self.gate)
+        # again: where a choice stood, its value has come without the converter
+        activation, gate = as_activation(self.activation), as_activation(self.gate)
+        return ChannelGate(first, activation, last, gate)
