@@ -1,5 +1,7 @@
 """Morphisms keep what a network computes: one by one, in chains, all at once."""
 
+from types import SimpleNamespace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from thalweg import networks
+from thalweg.architectures import hill_climbing
 from thalweg.architectures.hill_climbing import hill_climb, random_change
 from thalweg.architectures.morphisms import (
     branched,
@@ -280,6 +283,43 @@ def test_noise_tells_copies_apart(parents):
     change = np.abs(apart - same)[:, 1::2] / same.std()
     assert 0 < change.max() < 0.05
     assert_same(network, grown, inputs, atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "wanted"),
+    [
+        ([Conv(2, size=(3, 1), bias=False)], {"kernel"}),
+        (Sequential([Dense(2), Activate("relu")]), {"wider", "deeper"}),
+    ],
+)
+def test_changes_are_drawn_however_the_layers_are_written(layers, wanted):
+    inputs = IMAGES if "kernel" in wanted else NUMBERS
+    description = networks.Stack(layers)
+    network = description.build(inputs, 2, key=jr.key(0))
+    found = set()
+    for seed in range(20):
+        if not wanted <= found:
+            change = random_change(description, network, inputs, key=jr.key(seed))
+            found.add(change[0])
+    assert wanted <= found
+
+
+def test_a_network_that_diverged_is_no_parent(monkeypatch):
+    start = networks.MLP(hidden=(2,))
+    inputs = networks.Inputs(numeric=3)
+    losses = iter([np.nan, np.nan, 1.0])  # the start's, then the parent's and a child's
+
+    def train(network, data, **options):
+        if network is start:
+            network = start.build(inputs, 1, key=jr.key(0))
+        return SimpleNamespace(network=network), {"loss": np.array([next(losses)])}
+
+    monkeypatch.setattr(hill_climbing, "train", train)
+    X = np.arange(60.0).reshape(20, 3)
+    climb = hill_climb(start, (X, X[:, 0]), steps=1, neighbours=2, changes=1)
+    assert [one.loss for one in climb.steps[0]] == [np.inf, 1.0]
+    assert climb.loss == 1.0
+    assert climb.description != start
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ starts at zero rather than a convex combination.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -25,8 +25,9 @@ from thalweg.architectures.morphisms.changes import (
 )
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Key
-from thalweg.networks import MLP
+from thalweg.networks import MLP, Stack
 from thalweg.networks.layers import Activate, Conv
+from thalweg.networks.layers.base import pair
 from thalweg.optimizers import OPTIMIZERS
 from thalweg.problem import Problem
 from thalweg.schedules import Cosine
@@ -38,7 +39,7 @@ class Neighbour:
     """A network that was trained, and how it came out of the step's best."""
 
     changes: tuple[str, ...]
-    loss: float  # on the validation rows
+    loss: float  # on the validation rows; infinite where it diverged
     parameters: int
 
 
@@ -93,7 +94,8 @@ def hill_climb(
         model, history = train(
             network, data, optimizer=rule, steps=total, batch_size=batch_size, seed=seed
         )
-        return model, float(np.nanmin(history["loss"]))
+        losses = np.nan_to_num(history["loss"], nan=np.inf, posinf=np.inf)
+        return model, float(np.min(losses))
 
     model, loss = trained(description, epochs_first or epochs)
     climb = Climb(description, model, loss)
@@ -166,6 +168,9 @@ def random_change(
     needs more than `max_parameters`, is drawn anew; "none" if twenty were in vain.
     """
     rng = np.random.default_rng(np.asarray(jr.key_data(key)))
+    if isinstance(description, Stack) and not isinstance(description.layers, tuple):
+        # the same network
+        description = replace(description, layers=(description.layers,))
     for _ in range(20):
         name, change = _drawn(description, rng)
         options = {"noise": noise} if name == "wider" else {}
@@ -201,7 +206,8 @@ def _drawn(description: Any, rng: np.random.Generator) -> tuple[str, Any]:
         units = getattr(layer, "units", getattr(layer, "channels", 0))
         return kind, change(wider, at=at, units=2 * units if units else 0)
     if kind == "kernel":
-        size = layer.size + 2 if isinstance(layer, Conv) else 0
+        size = pair(layer, size=layer.size) if isinstance(layer, Conv) else (0, 0)
+        size = (size[0] + 2, size[1] + 2)
         return kind, change(with_larger_kernel, at=at, size=size)
     behind = [p for p in paths if isinstance(layer_at(description, p), Activate)]
     at = behind[rng.integers(len(behind))] if behind else at
