@@ -93,7 +93,7 @@ def search_by_gradient(
     tree: Any,
     data: tuple[Any, Any],
     *,
-    method: str | AbstractMethod = "gdas",
+    method: str | AbstractMethod = "darts",
     epochs: int | None = None,
     time_limit: float = float("inf"),
     batch_size: int = 64,
