@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 # what promises equal bits is tested as it is compiled for users; the rest compiles in
 # half the time, and runs slower
-EXACT := tests/training tests/study tests/automl
+EXACT := tests/training tests/study tests/automl tests/optimizers/test_contract.py
 QUICKLY := THALWEG_TESTS_COMPILE=quickly $(PYTEST) $(EXACT:%=--ignore=%)
 
 .PHONY: demo test test-all check check-static format clean

@@ -278,9 +278,9 @@ def test_a_hundred_thousand_weights(optimizer):
         networks.MLP(hidden=[310, 310]),
         (X, y),
         optimizer=optimizer,
-        steps=40,
+        steps=20,
         batch_size=64,
-        judge_every=10,
+        judge_every=5,
     )
     assert np.isfinite(history["loss"]).all()
     assert history["loss"][-1] < history["loss"][0]

@@ -38,9 +38,7 @@ class Source:
                     "`--target` out."
                 )
             return load_images(self.path, image_size=settings.image_size)
-        if not Path(self.path).exists():
-            raise DataError(f"No such file or folder: {self.path}. Check its name.")
-        if self.target is None:
+        if self.target is None and Path(self.path).exists():
             raise InvalidInput(
                 "A table needs the name of the column to predict. Give `--target`."
             )
