@@ -20,7 +20,7 @@ PAGES = {
 QUICK = {
     "network=network, time_limit=60": "network=network, trials=2",
     'proposer="hyperband", time_limit=60': 'proposer="hyperband", trials=9',
-    "ImageClassifier(time_limit=60": 'ImageClassifier(None, 1, preset="fast"',
+    "ImageClassifier(time_limit=60)": 'ImageClassifier(None, 1, preset="fast")',
     "Classifier(time_limit=60": "Classifier(time_limit=None, max_trials=2",
 }
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
