@@ -6,7 +6,6 @@ is the luckiest. So a choice says how it was made.
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,33 +15,12 @@ from thalweg.core.typing import Config
 from thalweg.report.importance import Importance, importance_of
 from thalweg.spaces import Space
 from thalweg.study.goals import Goals
-from thalweg.study.ledger import Ledger, key_of
+from thalweg.study.incumbent import WAYS, Best, by_mean, grouped, key_of
+from thalweg.study.ledger import Ledger
 from thalweg.study.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-WAYS = ("lowest", "mean", "model")
-
-
-@dataclass(frozen=True)
-class Best:
-    """A configuration, and how it came to be chosen."""
-
-    config: Config
-    loss: float  # smaller is better: the one told, or the mean of several
-    by: str  # one of WAYS
-    evaluations: int  # of this configuration, at the largest budget
-    error: float = math.nan  # one standard error of `loss`, where it is known
-
-    def __str__(self) -> str:
-        error = "" if math.isnan(self.error) else f" ± {self.error:.2g}"
-        how = {
-            "lowest": "the lowest loss told",
-            "mean": f"the lowest mean of {self.evaluations} evaluations each",
-            "model": "the lowest prediction of the proposer's model",
-        }[self.by]
-        return f"{self.config}: {self.loss:.6g}{error}, {how}"
 
 
 def lowest(ledger: Ledger) -> Trial:
@@ -189,18 +167,13 @@ def summary(ledger: Ledger) -> str:
 
 
 def _by_mean(ledger: Ledger) -> Best:
-    groups = _repeats(ledger).values()
-    most = max(len(group) for group in groups)
-    if most < 2:
+    group = by_mean(_usable(ledger))
+    if len(group) < 2:
         raise SearchError(
             "The best mean needs configurations that were evaluated several times, but "
             "there are none. Use `reevaluate(k, repeats)` and go on with `optimize`."
         )
-    often = [group for group in groups if len(group) == most]
-    group = min(often, key=lambda group: np.mean([t.loss for t in group]))
-    losses = [t.loss for t in group]
-    error = float(np.std(losses, ddof=1) / math.sqrt(most))
-    return Best(dict(group[0].config), float(np.mean(losses)), "mean", most, error)
+    return Best.of(group)
 
 
 def _by_model(ledger: Ledger) -> Best:
@@ -227,10 +200,7 @@ def _usable(ledger: Ledger) -> list[Trial]:
 
 def _repeats(ledger: Ledger) -> dict[Hashable, list[Trial]]:
     """Usable evaluations by configuration, in the order of their first."""
-    groups: dict[Hashable, list[Trial]] = {}
-    for trial in _usable(ledger):
-        groups.setdefault(key_of(trial.config), []).append(trial)
-    return groups
+    return grouped(_usable(ledger))
 
 
 def _python(value: Any) -> Any:

@@ -24,8 +24,8 @@ from jaxtyping import Float64, Int64
 from thalweg.core.typing import Config, Key
 from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space, row_keys
-from thalweg.spaces.values import key
 from thalweg.study.goals import Goals
+from thalweg.study.incumbent import key_of
 from thalweg.study.reports import Reports
 from thalweg.study.trial import Trial
 
@@ -222,11 +222,6 @@ class Ledger:
             if not places:
                 del self._waiting[key]
         return asked
-
-
-def key_of(config: Config) -> Hashable:
-    """Equal exactly for equal configurations. (Rows are finer than rounded values.)"""
-    return tuple((name, key(value)) for name, value in config.items())
 
 
 def _rank(trial: Trial) -> tuple[float, bool, float]:

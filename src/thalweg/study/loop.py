@@ -1,7 +1,8 @@
 """The loop: ask -> train -> evaluate -> tell -> record."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from thalweg.problem import Problem
 from thalweg.proposers import AbstractProposer, Outcome, Proposal
 from thalweg.spaces import Space
 from thalweg.study.costs import Costs
+from thalweg.study.incumbent import grouped, key_of, mean_losses
 from thalweg.study.members import Trial, check_heir, conclude, jobs
 from thalweg.training.engine import SEGMENT_SECONDS, Engine
 
@@ -24,6 +26,7 @@ STATES = 256  # trials, the latest, that can be gone on with without beginning a
 ROUNDS = 12  # into which the time that is left is divided, at least
 IDLE = 8  # rounds in a row in which nothing was trained: there is no time to compile
 PATIENCE = 8  # times that a round trains for as long as asking for it took
+ASIDE = 0.25  # of the time, at most, for training the best few again
 
 
 class Recorder(Protocol):
@@ -95,6 +98,11 @@ class Search:
         scored = [t for t in self.trials.values() if t.score is not None]
         return sorted(scored, key=lambda t: (t.loss, t.number))
 
+    @property
+    def whole(self) -> list[Trial]:
+        """Those of the leaderboard that time did not cut short: what means are of."""
+        return [trial for trial in self.leaderboard if trial.status != "cut"]
+
     def spent(self) -> dict[str, float]:
         """Seconds by kind, those of earlier processes included."""
         tally = self.engine.tally
@@ -107,25 +115,77 @@ class Search:
         }
         return {k: v + self.clock.before.get(k, 0.0) for k, v in now.items()}
 
-    def run(self, *, trials: int | None = None, deadline: float = float("inf")) -> None:
-        """Search until there are `trials` configurations, or until `deadline`."""
+    def run(
+        self,
+        *,
+        trials: int | None = None,
+        deadline: float = float("inf"),
+        finalists: int = 0,
+    ) -> None:
+        """Search until there are `trials` configurations, or until `deadline`.
+
+        **finalists**: how many of the best are then trained again (`decide`), for which
+        up to a quarter of the time is kept.
+        """
         if trials is None and deadline == float("inf"):
             raise InvalidInput(
                 "A search needs a limit, but got neither. Give `time_limit` in "
                 "seconds, or a number of trials, or both."
             )
-        idle = 0
+        if finalists and self.proposer.inherits:
+            raise InvalidInput(
+                "`finalists` are trained again by their configurations alone, but "
+                f"trials of {type(self.proposer).__name__} begin from the weights of "
+                "others. Search without."
+            )
+        most = ASIDE * (deadline - time.monotonic())
         try:
-            while not self.engine.interrupted and self._may_begin(deadline):
-                left = None if trials is None else trials - len(self.trials)
-                proposal = self._ask(left, deadline)
-                if len(proposal) == 0:
-                    break
-                idle = 0 if self._round(proposal, deadline) else idle + 1
-                if idle == IDLE:
-                    break
+            self._search(trials, lambda: deadline - self._aside(finalists, most))
+            self.decide(finalists, deadline=deadline)
         except KeyboardInterrupt:
             self.engine.interrupted = True
+
+    def decide(self, finalists: int, *, deadline: float = float("inf")) -> None:
+        """Train the best again with other seeds, the better half once more, and so on.
+
+        See `study.incumbent`. Every training is a trial of its own.
+        """
+        left = self._distinct(finalists)
+        while len(left) > 1 and not self.engine.interrupted:
+            if time.monotonic() + self._seconds(left) > deadline:
+                left = left[: len(left) // 2]
+                continue
+            x = self.space.encode([trial.config for trial in left])
+            budget = np.array([trial.budget for trial in left])
+            self._round(Proposal(x, np.full(len(left), -1), budget), deadline)
+            means = mean_losses(self.whole)
+            left.sort(key=lambda trial: means.get(key_of(trial.config), math.inf))
+            left = left[: len(left) // 2]
+
+    def _search(self, trials: int | None, deadline: Callable[[], float]) -> None:
+        idle = 0
+        while not self.engine.interrupted and self._may_begin(deadline()):
+            left = None if trials is None else trials - len(self.trials)
+            proposal = self._ask(left, deadline())
+            if len(proposal) == 0:
+                break
+            idle = 0 if self._round(proposal, deadline()) else idle + 1
+            if idle == IDLE:
+                break
+
+    def _aside(self, finalists: int, most: float) -> float:
+        """Seconds that `decide` will take: its waves are halves."""
+        return min(most, 2 * self._seconds(self._distinct(finalists)))
+
+    def _distinct(self, k: int) -> list[Trial]:
+        """The best trial of each of the `k` best configurations."""
+        groups = grouped(self.leaderboard).values()
+        return [group[0] for group in groups][:k]
+
+    def _seconds(self, trials: Sequence[Trial]) -> float:
+        """That training these again will take; of the shortest, what any one does."""
+        shared = self.engine.mesh.size
+        return sum(max(t.train_seconds / shared, self._each) for t in trials)
 
     def _may_begin(self, deadline: float) -> bool:
         """Whether there is time for a round; for the first there always is."""
@@ -200,12 +260,16 @@ class Search:
         """
         if not self.told:
             return self.first
-        each = (self.clock.elapsed - self.clock.propose) / self.told
         longest = (deadline - time.monotonic()) / ROUNDS
         seconds = min(longest, max(SEGMENT_SECONDS, PATIENCE * self._asking))
         lanes = self.engine.mesh.size * self.engine.width
         least = max(FIRST, 2 * lanes // len(self.problem.splits))  # nobody is idle
-        return int(np.clip(seconds / max(each, 1e-6), least, MOST))
+        return int(np.clip(seconds / max(self._each, 1e-6), least, MOST))
+
+    @property
+    def _each(self) -> float:
+        """Seconds that an outcome took."""
+        return (self.clock.elapsed - self.clock.propose) / max(1, self.told)
 
     def _round(self, proposal: Proposal, deadline: float) -> bool:
         """Train, evaluate, tell, record; whether there was time for any of it."""

@@ -19,6 +19,7 @@ from thalweg.problem import Problem
 from thalweg.proposers import PROPOSERS, AbstractProposer, starting_from
 from thalweg.spaces import Space
 from thalweg.study.costs import Costs, check_objectives
+from thalweg.study.incumbent import Best, by_mean
 from thalweg.study.loop import BATCH, Search
 from thalweg.study.members import Trial
 from thalweg.training.assembly import Assembler
@@ -60,13 +61,30 @@ class Result:
 
     @property
     def best(self) -> Trial:
-        """The trial of lowest loss. Raises SearchError if none has a score."""
+        """The trial to use, see `choice`. Raises SearchError if none has a score."""
+        return self._best[0]
+
+    @property
+    def choice(self) -> Best:
+        """The configuration of `best`, and how it was chosen.
+
+        Of the `finalists` it is that of the lowest mean, and `best` is its luckiest
+        trial; without any, that of the lowest loss seen.
+        """
+        return Best.of(self._best)
+
+    @property
+    def _best(self) -> list[Trial]:
+        """All trials of the best configuration, the best first."""
         if not self.trials:
             raise SearchError(
                 "No trial ended with a finite score. Give more time, or lower the "
                 "learning rates."
             )
-        return self.trials[0]
+        if self.search.proposer.inherits:  # a configuration is not all of a trial
+            return self.trials[:1]
+        several = by_mean(self.search.whole)
+        return several if len(several) > 1 else self.trials[:1]
 
     def model(self, trial: Trial | None = None, *, split: int = 0) -> Model:
         """The network of a trial (the best) as it was trained on one of the splits."""
@@ -112,7 +130,7 @@ class Result:
             constant = constant_loss(
                 self.problem.judge(), of_split, self.problem.outputs
             )
-            leader = replace(self.trials[0].recorded(), constant_loss=constant)
+            leader = replace(self.best.recorded(), constant_loss=constant)
         return Trials(
             status=[t.status for t in trials],
             loss=np.array([t.loss for t in trials]),
@@ -135,15 +153,17 @@ class Result:
         with Store.memory(StudyRow(seed=self.problem.seed)) as store:
             trials = [*self.search.trials.values()]
             StoreRecorder(store).record(self.search, trials)
-            best = self.trials[:5]
             metric, splits = self.problem.metric, self.problem.splits
-            leader = {}
-            if best and best[0].score:
+            leader, shown = {}, self.trials[:5]
+            if shown:
+                best = self.best
+                shown = [best, *(t for t in shown if t is not best)][:5]
+                assert best.score is not None
                 leader = {
-                    "trial": best[0].number,
-                    "config": best[0].config,
-                    "score": best[0].score.value,
-                    "score_error": best[0].score.error,
+                    "trial": best.number,
+                    "config": best.config,
+                    "score": best.score.value,
+                    "score_error": best.score.error,
                     "returned": "network",
                 }
             return ReportData(
@@ -151,7 +171,7 @@ class Result:
                 metric=metric.name,
                 maximize=metric.greater_is_better,
                 task=self.problem.task,
-                curves=tuple(c for t in best for c in store.curves(t.number)),
+                curves=tuple(c for t in shown for c in store.curves(t.number)),
                 leader=leader,
                 evaluation={
                     "scheme": splits.kind.replace("_", "-"),
@@ -159,11 +179,23 @@ class Result:
                     "repeats": splits.repeats,
                     "rows": len(self.problem.target),
                     "validation_rows": len(splits.rows),
+                    "note": self._how_chosen(),
                 },
                 time=self.search.spent(),
                 seconds=self.search.clock.elapsed,
                 seed=self.problem.seed,
             )
+
+    def _how_chosen(self) -> str:
+        """A sentence, where the best is not that of the lowest loss seen."""
+        values = [t.score.value for t in self._best if t.score] if self.trials else []
+        if len(values) < 2:
+            return ""
+        error = np.std(values, ddof=1) / math.sqrt(len(values))
+        return (
+            f"The best has the best mean of {len(values)} trainings each, "
+            f"{np.mean(values):.4g} ± {error:.2g}; its score is that of the luckiest."
+        )
 
 
 def search(
@@ -183,6 +215,7 @@ def search(
     keep: int = 40,
     batch: int = BATCH,
     judge_every: int | None = None,
+    finalists: int = 0,
     watch: Callable[[Search], None] | None = None,
 ) -> Result:
     """Search `space` for the network and recipe that suit `problem` best.
@@ -203,7 +236,11 @@ def search(
     **epochs**: of a full training, where the space has no `epochs`. **start**:
     configurations to begin with. **batch**: trials of a round, where time is no limit;
     larger is faster, smaller tells the proposer sooner. **judge_every**: steps
-    between judgements; by default a twentieth of a full training.
+    between judgements; by default a twentieth of a full training. **finalists**: how
+    many of the best are trained again at the end, with other seeds, the better half of
+    them once more, and so on; the best is then that of the lowest mean
+    (`Result.choice`) and not the luckiest. It takes up to a quarter of the time, and
+    comes on top of `trials`.
 
     Raises InvalidInput without a limit, UnknownName for a parameter with no meaning.
     """
@@ -256,7 +293,7 @@ def search(
         watch=watch,
     )
     deadline = math.inf if time_limit is None else begin + time_limit
-    loop.run(trials=trials, deadline=deadline)
+    loop.run(trials=trials, deadline=deadline, finalists=finalists)
     return Result(problem, loop, "" if searchable is None else searchable.why)
 
 
