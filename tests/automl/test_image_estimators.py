@@ -212,9 +212,21 @@ def test_thumbnails_are_means_of_blocks(shape):
 class TestPace:
     """Lengths that follow from timings of 0.1 s a step and 0.5 s a judgement."""
 
-    def measured(self, monkeypatch, seconds, *, splits=1, devices=2, failed=False):
+    def measured(
+        self,
+        monkeypatch,
+        seconds,
+        *,
+        splits=1,
+        devices=2,
+        width=1,
+        failed=False,
+        first=0.0,
+    ):
+        extra = iter([first])  # seconds of the first run alone
+
         def timed(prepared, search, steps, deadline):
-            return 0.0 if failed else 0.1 * steps + 0.5
+            return 0.0 if failed else 0.1 * steps + 0.5 + next(extra, 0.0)
 
         monkeypatch.setattr(pacing, "_timed", timed)
         monkeypatch.setattr(pacing.time, "monotonic", lambda: 0.0)
@@ -225,8 +237,8 @@ class TestPace:
             problem=SimpleNamespace(splits=range(splits)),
         )
         mesh = SimpleNamespace(size=devices)
-        search = SimpleNamespace(engine=SimpleNamespace(mesh=mesh))
-        return pacing.measured(prepared, search, seconds)
+        engine = SimpleNamespace(mesh=mesh, width=width)
+        return pacing.measured(prepared, SimpleNamespace(engine=engine), seconds)
 
     @pytest.mark.parametrize("seconds", [30, 60, 100, 130, 250, 1000])
     @pytest.mark.parametrize("splits", [1, 5])
@@ -243,10 +255,41 @@ class TestPace:
             long = found.round_steps == 75  # as long as trainings get
             assert long or waves * wave > 0.92 * seconds - waves * 2 * trainings - 1
 
+    @pytest.mark.parametrize(
+        ("devices", "width", "splits", "first"),
+        [(2, 1, 1, 2), (8, 1, 1, 8), (8, 1, 5, 1), (1, 64, 1, 64), (2, 64, 5, 25)],
+    )
+    def test_the_first_wave_fills_what_trains_at_once(
+        self, monkeypatch, devices, width, splits, first
+    ):
+        monkeypatch.setattr(pacing, "Assembler", lambda *args, **options: None)
+        monkeypatch.setattr(pacing, "replace", lambda record, **changes: record)
+        prepared = SimpleNamespace(
+            plan=SimpleNamespace(space=None),
+            assembly={},
+            problem=SimpleNamespace(splits=range(splits)),
+            features=SimpleNamespace(networks=None),
+        )
+        mesh = SimpleNamespace(size=devices)
+        search = SimpleNamespace(engine=SimpleNamespace(mesh=mesh, width=width))
+        pacing.at_pace(prepared, search, pacing.Pace(1.0, 10, 8.0))
+        assert (search.first, search.least) == (first, 4.0)
+        found = self.measured(
+            monkeypatch, 1000, splits=splits, devices=devices, width=width
+        )
+        turns = -(-splits // (devices * width))
+        assert found.wave_seconds == pytest.approx(
+            turns * 20 * (found.round_steps * 0.1 + 0.5)
+        )
+
     def test_half_the_time_halves_a_single_wave(self, monkeypatch):
         longer = self.measured(monkeypatch, 100)
         shorter = self.measured(monkeypatch, 55)
         assert shorter.epochs < 0.55 * longer.epochs
+
+    def test_the_first_run_is_not_timed(self, monkeypatch):
+        usual = self.measured(monkeypatch, 100)
+        assert self.measured(monkeypatch, 100, first=0.7) == usual
 
     def test_without_a_timing_the_plan_stays(self, monkeypatch):
         assert self.measured(monkeypatch, 100, failed=True) is None

@@ -2,9 +2,9 @@
 
 For networks whose training takes minutes a schedule that is cut off early is wasted, so
 the number of epochs is chosen such that trainings end with the limit: as many waves of
-full trainings as fit, and if not one does, a shorter one. A wave is one training on
-each device. The timing runs the program of the first configuration, which is compiled
-for it and then used.
+full trainings as fit, and if not one does, a shorter one. A wave is as many trainings
+as run at once: one on each core, or a batch on each accelerator. The timing runs the
+program of the first configuration, which is compiled for it and then used.
 """
 
 import math
@@ -21,6 +21,7 @@ from thalweg.study.loop import Search
 from thalweg.training.assembly import Assembler
 from thalweg.training.bench import Job
 
+WARM_UP = 1  # steps of the first run, which takes longer than it will
 SHORT, LONG = 2, 10  # steps of the two timings
 MARGIN = 0.92  # of the time is planned for; the rest is for what disturbs it
 _ASIDE = 2**30  # trial number of the timing, whose result is dropped
@@ -32,7 +33,7 @@ class Pace:
 
     epochs: float
     round_steps: int
-    wave_seconds: float  # of one training on each device
+    wave_seconds: float  # of as many trainings as run at once
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -43,21 +44,23 @@ def measured(prepared: Prepared, search: Search, deadline: float) -> Pace | None
     plan = prepared.plan
     if plan.rounds is None or deadline == math.inf:
         return None
-    short, long = (_timed(prepared, search, n, deadline) for n in (SHORT, LONG))
-    if not (short and long):
+    warm, short, long = (
+        _timed(prepared, search, n, deadline) for n in (WARM_UP, SHORT, LONG)
+    )
+    if not (warm and short and long):
         return None
     step = max((long - short) / (LONG - SHORT), 1e-5)
     judgement = max(0.0, short - SHORT * step)
     splits = len(prepared.problem.splits)
-    at_once = -(-splits // search.engine.mesh.size)  # trainings of a device per wave
+    turns = -(-splits // _lanes(search))  # trainings one after the other per wave
     left = MARGIN * (deadline - time.monotonic())
     full = plan.round_steps * plan.rounds * step + plan.rounds * judgement
-    waves = max(1, int(left / (at_once * full)))
-    seconds = left / waves / at_once - plan.rounds * judgement
+    waves = max(1, int(left / (turns * full)))
+    seconds = left / waves / turns - plan.rounds * judgement
     steps = min(seconds / step, 1.5 * plan.round_steps * plan.rounds)
     round_steps = max(1, int(steps / plan.rounds))
     epochs = round_steps * plan.rounds / prepared.assembly["steps_per_epoch"]
-    wave = at_once * plan.rounds * (round_steps * step + judgement)
+    wave = turns * plan.rounds * (round_steps * step + judgement)
     return Pace(epochs, round_steps, wave)
 
 
@@ -70,10 +73,16 @@ def at_pace(prepared: Prepared, search: Search, pace: Pace | None) -> Prepared:
     space = prepared.plan.space
     recipe = Assembler(space, network=prepared.features.networks, **assembly)
     search.recipe, search.engine.steps = recipe, pace.round_steps
-    devices, splits = search.engine.mesh.size, len(prepared.problem.splits)
-    search.first, search.least = max(1, devices // splits), pace.wave_seconds / 2
+    splits = len(prepared.problem.splits)
+    search.first = max(1, _lanes(search) // splits)
+    search.least = pace.wave_seconds / 2
     plan = replace(prepared.plan, **length)
     return replace(prepared, plan=plan, recipe=recipe, assembly=assembly)
+
+
+def _lanes(search: Search) -> int:
+    """How many trainings run at once."""
+    return search.engine.mesh.size * search.engine.width
 
 
 def _timed(prepared: Prepared, search: Search, steps: int, deadline: float) -> float:
