@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 import thalweg as tw
 from thalweg.automl import pace as pacing
 from thalweg.automl.image_features import ImageFeatures
+from thalweg.automl.image_plan import image_splits
 from thalweg.automl.run import begin, resume
 from thalweg.automl.settings import Settings
 from thalweg.automl.source import Source
 from thalweg.cli.app import app
 from thalweg.core.errors import DataError, InvalidInput, StoreError
-from thalweg.data.images import ImageFormat
+from thalweg.data.images import ImageFormat, load_images
 from thalweg.evaluation import hold_out
 from thalweg.report import collect, write_report
 
@@ -207,6 +208,40 @@ def test_thumbnails_are_means_of_blocks(shape):
         means = pixels[:, :27, :30].reshape(9, 9, 3, 10, 3, 3).mean(axis=(2, 4))
         scaled = (means - features.mean[0]) / features.std[0]
         assert np.allclose(columns, scaled.reshape(9, -1), atol=1e-4)
+
+
+class TestSplits:
+    def splits(self, y, preset="balanced"):
+        values = (np.arange(len(y)) % 256).astype(np.uint8)
+        return image_splits(load_images(values[:, None, None], y), preset, 0)
+
+    @pytest.mark.parametrize(
+        ("preset", "n", "said"),
+        [
+            ("balanced", 1_999, "5-fold cross-validation"),
+            ("balanced", 2_000, "hold-out of 400 rows"),
+            ("balanced", 4_999, "hold-out of 1,000 rows"),
+            ("balanced", 5_000, "hold-out of 500 rows"),
+            ("balanced", 40_000, "hold-out of 3,000 rows"),
+            ("fast", 50, "hold-out of 10 rows"),
+            ("best", 4_999, "5-fold cross-validation"),
+            ("best", 5_000, "hold-out of 500 rows"),
+        ],
+    )
+    def test_the_thresholds_of_the_docs(self, preset, n, said):
+        assert self.splits(np.arange(n) % 2, preset).describe() == said
+
+    @pytest.mark.parametrize(("y", "folds"), [("aabbcd", 4), ("aaabbbbc", 5)])
+    def test_a_class_of_fewer_images_than_folds_is_in_every_training_part(
+        self, y, folds
+    ):
+        y = np.array(list(y))
+        found = self.splits(y)
+        assert found.folds == folds
+        assert all(set(y[train]) == set(y) for train in found.train)
+        assert "c" not in y[found.rows]
+        notes = load_images(np.eye(len(y), dtype=np.uint8)[..., None] * 9, y).notes
+        assert any("can be learnt but not checked" in note for note in notes)
 
 
 class TestPace:

@@ -144,6 +144,8 @@ def test_tables_with_hardly_a_row():
         choose_splits(4, "classification", np.arange(4))
     with pytest.raises(DataError, match="at least 2 rows"):
         hold_out(1)
+    with pytest.raises(DataError, match=r"got 2\..* or ask for fewer folds"):
+        k_fold(4, y, k=5)
     assert hold_out(2).describe() == "hold-out of 1 rows"
 
 

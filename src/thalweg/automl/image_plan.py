@@ -3,6 +3,7 @@
 from thalweg.automl.plan import Plan, batch_size
 from thalweg.data.images import ImageSet
 from thalweg.evaluation import Splits, hold_out, k_fold
+from thalweg.evaluation.splits import usual_folds
 from thalweg.spaces.presets import image_portfolio, images
 
 ROUNDS = 24  # judgements in a full training
@@ -10,19 +11,19 @@ EPOCHS = {"fast": 10.0, "balanced": 24.0, "best": 48.0}
 _LEAST_STEPS = 600  # of a full training: few images are seen more often
 _BATCH = 128  # rows at most
 _CROSS_VALIDATED_BELOW = {"fast": 0, "balanced": 2_000, "best": 5_000}  # images
-_FOLDS = 5
 _MOST_SCORED = 3_000  # images that a hold-out keeps for scoring
 
 
 def image_splits(data: ImageSet, preset: str, seed: int) -> Splits:
-    """Folds for few images; else a tenth held out, 3,000 at most.
+    """Folds for few images; else a fifth held out, from 5,000 on a tenth.
 
-    A judgement of all of these costs a twentieth of an epoch or less.
+    A judgement of all of these, 3,000 at most, costs a twelfth of an epoch or less. As
+    for tables, a class with a single image is trained on and not scored.
     """
     codes = data.target if data.task == "classification" else None
     n = len(data)
     if n < _CROSS_VALIDATED_BELOW[preset]:
-        return k_fold(n, codes, k=min(_FOLDS, n), seed=seed)
+        return k_fold(n, codes, k=usual_folds(n, codes), seed=seed)
     fraction = min(0.2 if n < 5_000 else 0.1, _MOST_SCORED / n)
     return hold_out(n, codes, fraction=fraction, seed=seed)
 

@@ -144,12 +144,16 @@ def choose_splits(
     y = y if task == "classification" else None
     if n < _CROSS_VALIDATED_BELOW[preset]:
         repeats = _REPEATS[preset] if n < _REPEATED_BELOW else 1
-        scored = n if y is None else len(_by_class(n, y, np.random.default_rng(0))[0])
-        folds = max(2, min(_FOLDS, scored))
-        return k_fold(n, y, k=folds, seed=seed, repeats=repeats)
+        return k_fold(n, y, k=usual_folds(n, y), seed=seed, repeats=repeats)
     fraction = 0.2 * min(1.0, (n / 10_000) ** -0.3)
     fraction = min(fraction, _MOST_VALIDATION_ROWS / n)
     return hold_out(n, y, fraction=fraction, seed=seed)
+
+
+def usual_folds(n: int, y: Rows | None = None) -> int:
+    """Five, or as many as there are rows to score where those are fewer."""
+    scored = n if y is None else len(_by_class(n, y, np.random.default_rng(0))[0])
+    return max(2, min(_FOLDS, scored))
 
 
 def _by_class(n: int, y: Rows | None, rng: np.random.Generator) -> tuple[Rows, Rows]:
@@ -169,7 +173,8 @@ def _by_class(n: int, y: Rows | None, rng: np.random.Generator) -> tuple[Rows, R
 
 
 def _too_few_rows(rows: int, needed: int) -> DataError:
+    fewer = ", or ask for fewer folds" if needed > 2 else ""
     return DataError(
         f"Scoring a model needs at least {needed} rows (a class with a single row "
-        f"doesn't count), but got {rows}. Give more rows."
+        f"doesn't count), but got {rows}. Give more rows{fewer}."
     )
