@@ -357,6 +357,24 @@ class TestArrays:
             pixels_of(given.reshape(2, 2, 2), form)
         sentence(error)
 
+    @pytest.mark.parametrize("kind", [np.uint16, np.int64, np.float32])
+    def test_values_decide_and_not_their_type(self, kind):
+        X = np.array([0, 3, 200, 255, 7, 9, 1, 0], np.uint8).reshape(2, 2, 2)
+        form = load_images(X, [0.5, 1]).form
+        assert np.array_equal(pixels_of(X.astype(kind), form), pixels_of(X, form))
+        with pytest.raises(DataError, match=r"got 400, which is beyond 8 bits\.$"):
+            pixels_of(X.astype(kind) + 145, form)
+
+    def test_eight_bits_are_refused_by_a_model_of_more(self):
+        X = (np.arange(8) * 500).astype(np.uint16).reshape(2, 2, 2)
+        form = load_images(X, [0.5, 1]).form
+        with pytest.raises(DataError, match="0 to 4095, but got 8-bit images") as error:
+            pixels_of((X // 16).astype(np.uint8), form)
+        sentence(error)
+        assert pixels_of(X // 16, form).max() < 16  # dark, as far as anybody knows
+        mixed = [X[0], X[1, :1].astype(np.uint8)]  # sizes differ, so types may too
+        assert load_images(mixed, [0.5, 1]).form.high == 2047
+
     def test_dark_images_are_not_refused(self):
         form = load_images(np.arange(8).reshape(2, 2, 2), [0.5, 1]).form
         assert not pixels_of(np.zeros((1, 2, 2)), form).any()

@@ -8,6 +8,7 @@ from jaxtyping import Num, UInt8
 
 from thalweg.core.errors import DataError
 from thalweg.data.images.extent import (
+    check_depth,
     check_finite,
     check_scale,
     extent,
@@ -68,6 +69,7 @@ def brought(images: Images, form: ImageFormat) -> UInt8[np.ndarray, "n h w c"]:
             f"{images[0].shape[2]}."
         )
     check_scale(extent(_parts(images)), form)
+    check_depth(_parts(images), form)
     pixels = np.empty((len(images), *form.shape), np.uint8)
     if isinstance(images, np.ndarray) and images.shape[1:] == form.shape:
         if form.keeps(images.dtype):

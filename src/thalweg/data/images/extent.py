@@ -41,7 +41,10 @@ def value_range(found: Extent) -> tuple[float, float]:
 
 
 def check_scale(found: Extent, form: ImageFormat) -> None:
-    """Raises DataError for values that are scaled otherwise than in training."""
+    """Raises DataError for values that are scaled otherwise than in training.
+
+    Values decide, not their type: 0 to 255 are 8 bits as uint16 or int64 too.
+    """
     width = form.high - form.low
     levels = form.low == 0 and form.high >= 255
     wrong = None
@@ -51,10 +54,25 @@ def check_scale(found: Extent, form: ImageFormat) -> None:
         wrong = f"{found.least:g}"
     elif levels and not found.whole and found.most <= 1:
         wrong = f"fractions from {found.least:g} to {found.most:g}"
+    elif form.low == 0 and form.high == 255 and found.whole and found.most > 255:
+        wrong = f"{found.most:g}, which is beyond 8 bits"
     if wrong is not None:
         raise DataError(
             f"Values must be scaled as in training, {form.low:g} to {form.high:g}, but "
             f"got {wrong}."
+        )
+
+
+def check_depth(images: Sequence[np.ndarray], form: ImageFormat) -> None:
+    """Raises DataError for 8-bit images where the training's were deeper.
+
+    Nothing else can be meant by that type; values up to 255 of another one are dark.
+    """
+    levels = np.log2(form.high + 1) if form.low == 0 else 0.0
+    if levels > 8 and levels % 1 == 0 and all(i.dtype.itemsize == 1 for i in images):
+        raise DataError(
+            f"Values must be scaled as in training, {form.low:g} to {form.high:g}, but "
+            f"got 8-bit images. Scale them, in a type that holds {form.high:g}."
         )
 
 
