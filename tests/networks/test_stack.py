@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.core.errors import InvalidInput
+from thalweg.architectures import fixed, space_of
+from thalweg.core.errors import InvalidInput, UnknownName
 from thalweg.core.rng import key_of
 from thalweg.core.trainable import Statistics, is_statistics, trainable
-from thalweg.networks import Images, Inputs, Stack
+from thalweg.networks import Images, Inputs, Stack, VarianceScaling
 from thalweg.networks.layers import (
     Activate,
     BatchNorm,
@@ -248,6 +249,26 @@ def test_a_stack_on_a_table_and_with_other_heads():
         Stack([], head="mean").build(images, 3, key=key)
     with pytest.raises(InvalidInput, match="for images"):
         Stack([]).build(None, 3, key=key)
+
+
+def test_the_heads_first_weights_can_be_set_and_searched():
+    images = Images(4, 4, 1, mean=np.zeros(1), std=np.ones(1))
+
+    def kernel(stack):
+        network = stack.build(images, 3, key=jax.random.key(0))
+        return np.asarray(network.head.modules[-1].kernel)
+
+    usual = kernel(Stack(Conv(2)))
+    he = kernel(Stack(Conv(2), head_init="he"))
+    np.testing.assert_allclose(he, np.sqrt(2) * usual, rtol=1e-6)
+    assert not kernel(Stack(Conv(2), head_init=VarianceScaling(0.0))).any()
+    tree = Stack(Conv(2), head_init=tw.Choice(["lecun", "he"]))
+    assert list(space_of(tree).parameters) == ["head_init"]
+    for name, wanted in (("lecun", usual), ("he", he)):
+        found = kernel(fixed(tree, {"head_init": name}))
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(UnknownName, match="lecun"):
+        Stack(Conv(2), head_init="lecunn")
 
 
 def test_layers_start_from_seeds_of_their_own():

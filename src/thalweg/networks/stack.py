@@ -18,6 +18,7 @@ from thalweg.networks.base import (
     Inputs,
     columns,
 )
+from thalweg.networks.initializers import as_initializer
 from thalweg.networks.layers import Dense, Flatten, GlobalPool, Sequential, shape_after
 from thalweg.networks.layers.sequential import as_layers
 from thalweg.networks.randomness import place
@@ -57,11 +58,13 @@ class Stack(AbstractDescription):
 
     **layers**: a list of `thalweg.networks.layers`, or one. **head**: what becomes of
     an image before the last linear layer: its channels' means ("pool") or all its
-    numbers ("flatten").
+    numbers ("flatten"). **head_init**: the last linear layer's first weights, as
+    `init` of `Dense`.
     """
 
     layers: Sequence[Any] | Any = eqx.field(converter=as_layers)
     head: Any = eqx.field(static=True, default="pool")
+    head_init: Any = eqx.field(default="lecun", converter=as_initializer)
 
     def build(self, inputs: Any, outputs: int, *, key: Key) -> StackNetwork:
         if self.head not in HEADS:
@@ -73,7 +76,7 @@ class Stack(AbstractDescription):
         layers = self.layers if isinstance(self.layers, tuple) else (self.layers,)
         body = Sequential(layers).build(shape, seed=place(seed, 0))
         last = GlobalPool() if self.head == "pool" else Flatten()
-        head = Sequential([last, Dense(outputs, init="lecun")])
+        head = Sequential([last, Dense(outputs, init=self.head_init)])
         scaled = isinstance(inputs, Images)
         return StackNetwork(
             body,
