@@ -304,6 +304,23 @@ def test_changes_are_drawn_however_the_layers_are_written(layers, wanted):
     assert wanted <= found
 
 
+def test_a_shortcut_goes_into_a_sequential_not_only_around_it(monkeypatch):
+    layers = Sequential([Dense(4), Activate("relu"), Dense(3)])
+    description = networks.Stack(Sequential([layers]))
+    network = description.build(NUMBERS, 2, key=jr.key(0))
+
+    def drawn(description, rng):
+        return "skipped", lambda *args, **options: skipped(
+            *args, first=1, last=2, **options
+        )
+
+    monkeypatch.setattr(hill_climbing, "_drawn", drawn)
+    name, child, found = random_change(description, network, NUMBERS, key=jr.key(1))
+    assert name == "skipped"
+    assert [type(layer) for layer in child.layers] == [Dense, Residual]
+    assert_same(network, found, NUMBERS)
+
+
 def test_a_network_that_diverged_is_no_parent(monkeypatch):
     start = networks.MLP(hidden=(2,))
     inputs = networks.Inputs(numeric=3)

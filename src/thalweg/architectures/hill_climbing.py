@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.random as jr
 import numpy as np
@@ -26,7 +27,7 @@ from thalweg.architectures.morphisms.changes import (
 from thalweg.core.errors import InvalidInput
 from thalweg.core.typing import Key
 from thalweg.networks import MLP, Stack
-from thalweg.networks.layers import Activate, Conv
+from thalweg.networks.layers import Activate, Conv, Sequential
 from thalweg.networks.layers.base import pair
 from thalweg.optimizers import OPTIMIZERS
 from thalweg.problem import Problem
@@ -168,9 +169,8 @@ def random_change(
     needs more than `max_parameters`, is drawn anew; "none" if twenty were in vain.
     """
     rng = np.random.default_rng(np.asarray(jr.key_data(key)))
-    if isinstance(description, Stack) and not isinstance(description.layers, tuple):
-        # the same network
-        description = replace(description, layers=(description.layers,))
+    if isinstance(description, Stack):
+        description, network = _listed(description, network)
     for _ in range(20):
         name, change = _drawn(description, rng)
         options = {"noise": noise} if name == "wider" else {}
@@ -181,6 +181,19 @@ def random_change(
         if parameters(grown) <= max_parameters:
             return name, child, grown
     return "none", description, network
+
+
+def _listed(description: Stack, network: Any) -> tuple[Stack, Any]:
+    """The same network, its layers a list as long as it can be.
+
+    Else a shortcut could lead around a lone `Sequential` as a whole, and nowhere else.
+    """
+    layers = description.layers
+    layers = layers if isinstance(layers, tuple) else (layers,)
+    while len(layers) == 1 and isinstance(layers[0], Sequential):
+        layers = tuple(layers[0].layers)
+        network = eqx.tree_at(lambda n: n.body, network, network.body.modules[0])
+    return replace(description, layers=layers), network
 
 
 def _drawn(description: Any, rng: np.random.Generator) -> tuple[str, Any]:
