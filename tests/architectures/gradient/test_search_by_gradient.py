@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from thalweg.architectures import LayerChoice, space_of
+from thalweg.architectures import LayerChoice, Repeat, space_of
 from thalweg.architectures import label as named
 from thalweg.architectures.gradient import (
     METHODS,
@@ -145,6 +145,27 @@ def test_an_answer_has_the_parameters_of_what_was_chosen():
     assert _config(space, {}, {"op": 1}) == {"op": "dense", "width": 7}
     assert _config(space, {"width": 6}, {"op": 1}) == {"op": "dense", "width": 6}
     assert _config(space, {"width": 6}, {"op": 0}) == {"op": "skip"}
+
+
+@at_ease
+def test_paths_are_those_of_the_supernet():
+    def block(number):
+        kinds = {"skip": Identity(), "none": Zero()}
+        return LayerChoice(kinds, label=f"edge_{number}")
+
+    tree = Sequential(
+        [Dense(named("width", Choice([4, 5, 6]))), Repeat(block, (1, 3), label="times")]
+    )
+    settings = {"epochs": 1, "batch_size": 100, "trials": 8, "config": {"width": 4}}
+    found = search_by_gradient(tree, DATA, method="rsps", **settings)
+    others, edges = {"times": 2, "width": 4}, ["edge_0", "edge_1"]  # 2: the middle
+    paths = [
+        tuple(judged[edge] for edge in edges) for judged in found.judged["configs"]
+    ]
+    assert len(set(paths)) == len(paths) == 4  # none is judged twice
+    for judged in [found.config, *found.judged["configs"]]:
+        assert judged == {k: judged[k] for k in edges} | others
+        assert space_of(tree).validate(judged) == judged
 
 
 def test_tuning_takes_half_of_the_search_however_many_the_choices(monkeypatch):

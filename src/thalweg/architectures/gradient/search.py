@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -177,6 +177,7 @@ def search_by_gradient(
     searched = time.monotonic()
     judged = None
     if isinstance(method, SinglePath):
+        space = _of_supernet(space, config or {}, run.mixes)
         names = {label: values_of(space.parameters[label]) for label in run.mixes}
         evolve = isinstance(method, EvolvedSinglePath)
         indices, judged = run.by_judgement(
@@ -270,6 +271,15 @@ def _config(
         return given.get(name, parameter.decode(np.array([0.5]))[0])
 
     return space.build(value)
+
+
+def _of_supernet(
+    space: Space, given: Mapping[str, Any], labels: Iterable[str]
+) -> Space:
+    """The paths that a supernet has: all but its mixtures as it was built."""
+    others = {name: p for name, p in space.parameters.items() if name not in labels}
+    middle = {name: p.decode(np.array([0.5]))[0] for name, p in others.items()}
+    return space.with_fixed(**middle | {k: given[k] for k in others if k in given})
 
 
 def _check(space: Space, given: Mapping[str, Any]) -> None:
