@@ -118,6 +118,45 @@ def test_jacobian_covariance_is_that_of_each_row_by_itself(rows):
     assert found == pytest.approx(wanted, rel=1e-6)
 
 
+def test_jacobian_covariance_sees_the_batch_through_normalisations(x64):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(ROWS, COLUMNS))
+    layers = [Dense(HIDDEN, bias=False), BatchNorm(), Activate("relu")]
+    network = Stack(layers).build(Inputs(numeric=COLUMNS), CLASSES, key=jr.key(1))
+    a, b = (np.asarray(kernel) for kernel in weights(network))
+
+    def total(x):
+        h = x @ a
+        h = (h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5)
+        return (np.maximum(h, 0) @ b).sum()
+
+    steps = 1e-6 * np.eye(x.size).reshape(-1, *x.shape)
+    slopes = np.array([(total(x + s) - total(x - s)) / 2e-6 for s in steps])
+    kind = scores.JacobianCovariance()
+    found = kind.measure(network, jnp.asarray(x), None, key=jr.key(0))
+    np.testing.assert_allclose(found, np.corrcoef(slopes.reshape(x.shape)), atol=1e-6)
+    assert np.isfinite(kind.conclude(np.asarray(found)))
+
+
+def test_a_sum_that_a_last_normalisation_makes_constant_is_no_sum_of_rounding():
+    x = np.random.default_rng(0).normal(size=(8, 4, 4, 2)).astype(np.float32)
+    layers = [Conv(3), Activate("relu"), Conv(3), BatchNorm()]
+    assert score("jacobian_covariance", Stack(layers), x) == -np.inf
+    # each place has weights of its own, so that the sum is not constant
+    assert np.isfinite(score("jacobian_covariance", Stack(layers, head="flatten"), x))
+    assert np.isfinite(score("jacobian_covariance", Stack([*layers, Activate()]), x))
+
+
+def test_naswot_counts_units_behind_which_a_normalisation_comes_last(x64):
+    layers = [Dense(1, bias=False), Activate("relu"), BatchNorm(affine=False)]
+    network = Stack(layers).build(Inputs(numeric=1), 2, key=jr.key(0))
+    network = eqx.tree_at(lambda n: n.body.modules[0].kernel, network, np.ones((1, 1)))
+    x = jnp.array([[2.0], [-1.0], [2.0], [-3.0]])  # the slopes of a plain sum are 0
+    found = scores.NASWOT().measure(network, x, None, key=jr.key(0))
+    on = np.asarray(x[:, 0] > 0)
+    np.testing.assert_array_equal(found, on[:, None] == on)
+
+
 def test_naswot_counts_units_on_which_rows_agree(rows):
     network, x, _ = rows
     a, _ = weights(network)

@@ -51,6 +51,16 @@ def run(network: Any, x: PyTree) -> Float[Array, "b ..."]:
     return network(x, key=None, inference=False)
 
 
+def uneven(outputs: Float[Array, "b ..."]) -> Float[Array, "b ..."]:
+    """Another weight for each output.
+
+    Their sum so weighted depends on all that the outputs do. The plain sum doesn't: it
+    is constant where a normalisation comes last.
+    """
+    count = jnp.arange(outputs.size, dtype=outputs.dtype)
+    return jnp.cos(count).reshape(outputs.shape)
+
+
 def kernels(params: PyTree) -> list[Array]:
     """The weights of convolutions and matrix products; no biases, no scales."""
     return [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]

@@ -3,8 +3,11 @@
 Mellor et al. 2020, first version, section 3, https://arxiv.org/abs/2006.04647v1
 The same on 64 examples: Abdelfattah et al. 2021, https://arxiv.org/abs/2101.08134
 The slopes of the summed outputs by each example's numbers are correlated between
-examples; the score is high where the eigenvalues of that matrix are near one.
-Departs from the code of both in nothing that is known.
+examples; the score is high where the eigenvalues of that matrix are near one. As in the
+code of both, batch normalisation sees the batch, and slopes go through its statistics.
+Departs from that code where a normalisation comes last, with nothing but linear layers
+behind it: the sum is then constant and its slopes are rounding, which is said (minus
+infinity) and not scored.
 """
 
 from typing import Any, ClassVar
@@ -14,10 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from thalweg.architectures.scores.base import AbstractScore, finite, run, scaling
+from thalweg.architectures.scores.base import (
+    AbstractScore,
+    finite,
+    run,
+    scaling,
+    uneven,
+)
 from thalweg.core.typing import Key
 
 SMALL = 1e-5  # added to eigenvalues
+ROUNDING = 1e-4  # of the slopes of a sum that isn't constant
 
 
 class JacobianCovariance(AbstractScore):
@@ -31,7 +41,10 @@ class JacobianCovariance(AbstractScore):
     ) -> Float[Array, "b b"]:
         """Correlations between examples; NaN where one changes nothing."""
         del y, key
-        slopes = jax.grad(lambda x: jnp.sum(run(network, x)))(x)
+        outputs, pull = jax.vjp(lambda x: run(network, x), x)
+        (slopes,), (others,) = pull(jnp.ones_like(outputs)), pull(uneven(outputs))
+        least = ROUNDING * jnp.linalg.norm(others)
+        slopes = jnp.where(jnp.linalg.norm(slopes) > least, slopes, jnp.nan)
         _, std = scaling(network)  # slopes by what the first layer sees
         slopes = (slopes * std).reshape(x.shape[0], -1)
         centred = slopes - jnp.mean(slopes, axis=1, keepdims=True)

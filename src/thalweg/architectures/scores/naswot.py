@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from thalweg.activations import Activation
-from thalweg.architectures.scores.base import AbstractScore, finite, run
+from thalweg.architectures.scores.base import AbstractScore, finite, run, uneven
 from thalweg.architectures.scores.probes import seen
 from thalweg.core.typing import Key
 
@@ -31,9 +31,14 @@ class NASWOT(AbstractScore):
     ) -> Float[Array, "b b"]:
         """The kernel, in whole numbers."""
         del y, key
+
+        def output(network: Any) -> Float[Array, ""]:
+            outputs = run(network, x)
+            return jnp.sum(uneven(outputs) * outputs)
+
         return seen(
             network,
-            lambda network: jnp.sum(run(network, x)),
+            output,
             agreement,
             at=lambda node: isinstance(node, Activation),
             side="input",
