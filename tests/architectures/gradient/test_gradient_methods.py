@@ -194,7 +194,15 @@ def test_perturbation_finds_what_the_supernet_needs():
         )
 
     start = {label: np.ones(3) for label in weights}
-    settled = select(start, losses, lambda allowed: tuned.append(dict(allowed)), seed=3)
+    none = {label: np.zeros(3, bool) for label in weights}
+    settled = select(
+        start,
+        losses,
+        lambda allowed: tuned.append(dict(allowed)),
+        skips=none,
+        most_skips=2,
+        seed=3,
+    )
     assert [settled[k].tolist() for k in "ab"] == [[0, 1, 0]] * 2
     assert len(tuned) == 2
     assert sorted(mask.sum() for mask in tuned[0].values()) == [1, 3]
@@ -207,9 +215,56 @@ def test_perturbation_of_two_candidates_takes_neither_for_settled():
         seen.extend(mask["a"].sum() for mask in allowed)
         return np.array([1.0, 0.0])
 
-    settled = select({"a": np.ones(2)}, losses, lambda allowed: None)
+    settled = select(
+        {"a": np.ones(2)},
+        losses,
+        lambda allowed: None,
+        skips={"a": np.zeros(2, bool)},
+        most_skips=1,
+    )
     assert settled["a"].tolist() == [1, 0]
     assert all(total != 1 and total == pytest.approx(1, abs=1e-5) for total in seen)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 4])
+def test_perturbation_goes_on_without_skips_beyond_the_limit(most):
+    """All labels want their skip, the first of three; `d` is between skips alone."""
+    skips = {label: np.array([True, False, False]) for label in "abc"}
+    skips["d"] = np.array([True, True])
+    allowed = []
+
+    def losses(masks):
+        allowed.extend(masks)
+        return np.array(
+            [sum(2 - 2 * m[0] - m[1] for m in one.values()) for one in masks]
+        )
+
+    start = {label: np.ones(len(s)) for label, s in skips.items()}
+    settled = select(
+        start, losses, lambda now: None, skips=skips, most_skips=most, seed=1
+    )
+    chosen = {label: int(np.argmax(mask)) for label, mask in settled.items()}
+    assert all(mask.sum() == 1 for mask in settled.values())
+    assert chosen["d"] == 0  # it has nothing else
+    others = [chosen[label] for label in "abc"]
+    limited = [most, most - 1]  # `d` may come first, and counts
+    assert others.count(0) in [min(3, max(0, n)) for n in limited]
+    assert others.count(2) == 0  # the second best takes the place
+    if most == 0:
+        assert all(one[label][0] == 0 for one in allowed for label in "abc")
+
+
+def test_shares_of_skips_are_rounded_up():
+    assert [Remedies(max_skips=1 / 3).most_skips(n) for n in (1, 2, 3, 6, 7)] == [
+        1,
+        1,
+        1,
+        2,
+        3,
+    ]
+    assert Remedies().most_skips(5) == 5
+    assert Remedies(max_skips=2).most_skips(14) == 2
+    assert Remedies(max_skips=0).most_skips(14) == 0
 
 
 @pytest.mark.parametrize("evolve", [False, True])
@@ -275,8 +330,9 @@ def test_remedies_fit_their_method():
         remedies_for(METHODS["gdas"](), Remedies(perturbation=True))
     with pytest.raises(InvalidInput, match="so no remedy applies"):
         remedies_for(METHODS["rsps"](), Remedies(max_skips=1))
-    with pytest.raises(InvalidInput, match="which decides without them"):
-        Remedies(perturbation=True, max_skips=1)
+    for wrong in (-1, 1.5, float("nan")):
+        with pytest.raises(InvalidInput, match="a share of them below 1"):
+            Remedies(max_skips=wrong)
     assert remedies_for(METHODS["gdas"](), Remedies(max_skips=1)).max_skips == 1
     with pytest.raises(InvalidInput, match="but got 'some'"):
         remedies_for(METHODS["darts"](), "some")

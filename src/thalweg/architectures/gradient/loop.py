@@ -13,7 +13,7 @@ from jaxtyping import Float
 from thalweg.architectures.gradient import early_stopping, perturbation
 from thalweg.architectures.gradient.bilevel import POWER_ITERATION, Search
 from thalweg.architectures.gradient.collapse import limited_skips
-from thalweg.architectures.gradient.mixtures import mixtures
+from thalweg.architectures.gradient.mixtures import is_skip, mixtures
 from thalweg.architectures.gradient.remedies import Remedies
 from thalweg.architectures.gradient.single_path import best_path
 from thalweg.architectures.gradient.supernet import (
@@ -92,15 +92,14 @@ class Run:
                 break
         return None
 
-    def by_probability(self, most_skips: int | None) -> dict[str, int]:
+    def by_probability(self, most_skips: int) -> dict[str, int]:
         """The likeliest candidates."""
-        most = len(self.mixes) if most_skips is None else most_skips
-        return limited_skips(self.mixes, self.probabilities, most)
+        return limited_skips(self.mixes, self.probabilities, most_skips)
 
-    def by_perturbation(self, epochs: int, seed: int) -> dict[str, int]:
+    def by_perturbation(self, most_skips: int, *, seed: int) -> dict[str, int]:
         """The candidates that the supernet needs most."""
         share = min(TUNING, TUNING_IN_ALL / len(self.mixes))
-        times = max(1, round(share * epochs * self.steps))
+        times = max(1, round(share * len(self.history) * self.steps))
 
         def losses(allowed: list[perturbation.Allowed]) -> Float[np.ndarray, " n"]:
             return judge(self.supernet, self.search, allowed)[:, 0]
@@ -111,7 +110,13 @@ class Run:
             self.search = advance(self.supernet, self.search, ("weights",), times=times)
 
         start = jax.tree.map(np.asarray, self.search.allowed)
-        settled = perturbation.select(start, losses, tune, seed=seed)
+        skips = {
+            label: np.array([is_skip(branch) for branch in mix.branches])
+            for label, mix in self.mixes.items()
+        }
+        settled = perturbation.select(
+            start, losses, tune, skips=skips, most_skips=most_skips, seed=seed
+        )
         return {label: int(np.argmax(mask)) for label, mask in settled.items()}
 
     def by_judgement(

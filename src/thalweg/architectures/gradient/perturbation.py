@@ -6,14 +6,15 @@ Choices are settled one after another in a random order, and the weights are tun
 each. Alphas only say how strongly a candidate is mixed in, and a skip is mixed in
 strongly because it is close to what the others make of their input.
 Departs from the paper: by the validation loss, not the accuracy, which on few rows
-doesn't tell candidates apart.
+doesn't tell candidates apart; and once so many skips are settled as the answer may
+have, the supernet goes on without those of the other choices.
 """
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Allowed: TypeAlias = dict[str, Float[np.ndarray, " k"]]
 
@@ -23,26 +24,46 @@ def select(
     losses: Callable[[list[Allowed]], Float[np.ndarray, " n"]],
     tune: Callable[[Allowed], None],
     *,
+    skips: Mapping[str, Bool[np.ndarray, " k"]],
+    most_skips: int,
     seed: int = 0,
 ) -> Allowed:
     """What is allowed when every choice is settled: one-hot.
 
     **losses**: validation losses of the supernet under restrictions. **tune**: trains
-    its weights under one.
+    its weights under one. **skips**: which candidates are; a choice between nothing
+    else may exceed `most_skips`.
     """
     now = {label: np.array(mask, np.float32) for label, mask in allowed.items()}
-    for label in np.random.default_rng(seed).permutation(sorted(now)).tolist():
+    order = np.random.default_rng(seed).permutation(sorted(now)).tolist()
+    taken = 0
+    for place, label in enumerate(order):
+        if taken >= most_skips:
+            now |= {k: _without(now[k], skips[k]) for k in order[place:]}
         several = np.flatnonzero(now[label])
         if len(several) < 2:
             continue
-        without = []
-        for index in several:
-            mask = now[label].copy()
-            mask[index] = 0
-            if len(several) == 2:  # 1 alone would mean that it is settled
-                mask *= np.float32(1 - 1e-6)
-            without.append(now | {label: mask})
-        worst = several[int(np.nanargmax(losses(without)))]
+        found = losses(
+            [now | {label: _lacking(now[label], i)} for i in several.tolist()]
+        )
+        worst = several[int(np.nanargmax(found))]
         now[label] = np.eye(len(now[label]), dtype=np.float32)[worst]
+        taken += bool(skips[label][worst])
         tune(now)
     return now
+
+
+def _lacking(mask: Float[np.ndarray, " k"], index: int) -> Float[np.ndarray, " k"]:
+    """All that the mask allows, but one."""
+    left = mask.copy()
+    left[index] = 0
+    # 1 alone would mean that it is settled
+    return left * np.float32(1 - 1e-6) if left.sum() == 1 else left
+
+
+def _without(
+    mask: Float[np.ndarray, " k"], skips: Bool[np.ndarray, " k"]
+) -> Float[np.ndarray, " k"]:
+    """What the mask allows and is no skip, if there is any."""
+    left = np.where(skips, 0, mask)
+    return left if left.any() else mask

@@ -1,5 +1,6 @@
 """What is done against collapse, each remedy by itself."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -7,6 +8,8 @@ from thalweg.architectures.gradient.darts import DARTS
 from thalweg.architectures.gradient.method import AbstractMethod
 from thalweg.architectures.gradient.single_path import SinglePath
 from thalweg.core.errors import InvalidInput
+
+USUAL_SKIPS = 1 / 3  # of the choices
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Remedies:
     search. **uniform**: only weights are trained, all candidates weighed alike, and
     `perturbation` decides (DARTS-PT, section 5.2: "fixed alphas").
     **auxiliary_skip**: beside each choice, fading (DARTS-). **skip_dropout**: the rate
-    at first (P-DARTS). **max_skips**: in the answer, where probabilities decide
-    (P-DARTS).
+    at first (P-DARTS). **max_skips**: in the answer (P-DARTS); below 1 it is a share of
+    the choices, rounded up.
     """
 
     early_stopping: bool = False
@@ -29,7 +32,7 @@ class Remedies:
     uniform: bool = False
     auxiliary_skip: bool = False
     skip_dropout: float = 0.0
-    max_skips: int | None = None
+    max_skips: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.skip_dropout < 1:
@@ -46,13 +49,20 @@ class Remedies:
                 "With `uniform` alphas nothing grows in them that `early_stopping` "
                 "could see, but both were asked for. Leave one out."
             )
-        if self.max_skips is not None and self.perturbation:
+        most = self.max_skips
+        if most is not None and not (most >= 0 and (most < 1 or most == int(most))):
             raise InvalidInput(
-                "`max_skips` limits what the probabilities choose, but `perturbation`, "
-                "which decides without them, was asked for too. Leave one out."
+                "`max_skips` is a number of choices or a share of them below 1, but "
+                f"got {most}."
             )
-        if self.max_skips is not None and self.max_skips < 0:
-            raise InvalidInput(f"`max_skips` is at least 0, but got {self.max_skips}.")
+
+    def most_skips(self, choices: int) -> int:
+        """In the answer, of so many choices."""
+        if self.max_skips is None:
+            return choices
+        if self.max_skips < 1:
+            return math.ceil(round(self.max_skips * choices, 6))
+        return int(self.max_skips)
 
     def applied_to(self, method: AbstractMethod) -> AbstractMethod:
         """The method with the remedies that work while it runs."""
@@ -80,7 +90,7 @@ def remedies_for(method: AbstractMethod, wanted: Wanted) -> Remedies:
     if wanted == "none" or (wanted == "usual" and not method.weighs):
         return Remedies()
     if wanted == "usual":
-        return Remedies(perturbation=True, uniform=True)
+        return Remedies(perturbation=True, uniform=True, max_skips=USUAL_SKIPS)
     if not isinstance(wanted, Remedies):
         raise InvalidInput(
             f'`remedies` is "usual", "none" or `Remedies(...)`, but got {wanted!r}.'

@@ -175,7 +175,7 @@ def search_by_gradient(
         deadline=compiled + share * left,
     )
     searched = time.monotonic()
-    judged = None
+    judged, most_skips = None, chosen.most_skips(len(run.mixes))
     if isinstance(method, SinglePath):
         space = _of_supernet(space, config or {}, run.mixes)
         names = {label: values_of(space.parameters[label]) for label in run.mixes}
@@ -184,9 +184,9 @@ def search_by_gradient(
             space, names, trials=trials, evolve=evolve, seed=seed
         )
     elif chosen.perturbation:
-        indices = run.by_perturbation(epochs, seed)
+        indices = run.by_perturbation(most_skips, seed=seed)
     else:
-        indices = run.by_probability(chosen.max_skips)
+        indices = run.by_probability(most_skips)
     seconds = {
         "compile": compiled - begin,
         "search": searched - compiled,
