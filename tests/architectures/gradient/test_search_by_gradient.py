@@ -1,5 +1,7 @@
 """Searches from end to end, on networks of a few units."""
 
+from types import SimpleNamespace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -229,3 +231,33 @@ def test_a_time_limit_alone_decides_the_epochs():
     )
     assert len(found.history["epoch"]) >= 1
     assert found.config["edge_1_2"] in ("none", "skip")
+
+
+@pytest.mark.parametrize("estimate", [20, 90])
+def test_a_search_by_the_clock_takes_the_time_it_was_given(monkeypatch, estimate):
+    """Epochs take a second each, whatever was estimated."""
+    clock, plans = [0.0], []
+    run = Run.__new__(Run)
+    run.history, run.alphas = [], []
+    run.supernet = SimpleNamespace(method=METHODS["gdas"]())
+
+    def epoch(phases):
+        clock[0] += 1
+        run.history.append({})
+
+    def planned(epochs):
+        plans.append(epochs)
+        return run.supernet
+
+    run._epoch = epoch
+    monkeypatch.setattr(
+        "thalweg.architectures.gradient.loop.time",
+        SimpleNamespace(monotonic=lambda: clock[0]),
+    )
+    run.train(
+        estimate, remedies=Remedies(), curvature=False, deadline=40, planned=planned
+    )
+    assert len(run.history) == 40
+    assert set(plans) == {40}
+    run.train(7, remedies=Remedies(), curvature=False, deadline=1e9)
+    assert len(run.history) == 47  # a number that was asked for stays

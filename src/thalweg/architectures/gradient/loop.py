@@ -1,7 +1,7 @@
 """The host's side of a search: epochs of compiled steps, records, and the selection."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -28,6 +28,7 @@ from thalweg.spaces import Space
 
 POWER_STEPS = 5  # of the power iteration, each epoch; it goes on from where it was
 TIMED = 0.3  # seconds of steps, at least, by which the others' time is estimated
+AGAIN = (1 / 8, 1 / 2)  # parts of a search after which its length is estimated anew
 TUNING = 0.05  # of the search's steps, after each choice that perturbation settles …
 TUNING_IN_ALL = 0.5  # … and after all of them at most
 
@@ -49,16 +50,20 @@ class Run:
 
     def step_seconds(self, phases: Sequence[str]) -> float:
         """Compile, and time some steps of a search that is thrown away."""
-        times, took = 1, 0.0
-        jax.block_until_ready(advance(self.supernet, self.search, phases, times=1))
-        while took < TIMED:  # steps differ by what they sample
-            times *= 2
+
+        def took(times: int) -> float:
             begin = time.monotonic()
             jax.block_until_ready(
                 advance(self.supernet, self.search, phases, times=times)
             )
-            took = time.monotonic() - begin
-        return took / times
+            return time.monotonic() - begin
+
+        took(1)
+        times = 2
+        while took(times) < TIMED:  # steps differ by what they sample
+            times *= 2
+        # what the first ones found cold or disturbed, the later ones did not
+        return min(took(times) for _ in range(2)) / times
 
     def judgement_seconds(self, step_seconds: float) -> float:
         """Of one path, at most: more than half of a step's time is its gradient's."""
@@ -66,9 +71,18 @@ class Run:
         return step_seconds * rows / (2 * self.supernet.batch_size)
 
     def train(
-        self, epochs: int, *, remedies: Remedies, curvature: bool, deadline: float
+        self,
+        epochs: int,
+        *,
+        remedies: Remedies,
+        curvature: bool,
+        deadline: float,
+        planned: Callable[[int], Supernet] | None = None,
     ) -> int | None:
         """Epochs until all are done, the time is over, or the curvature says stop.
+
+        **planned**: the supernet with schedules of so many epochs, where their number
+        follows from the time: it is estimated anew on the way.
 
         Returns the epoch whose alphas were taken if it stopped for the curvature.
 
@@ -76,7 +90,14 @@ class Run:
         """
         method = self.supernet.method
         eigenvalues: list[float] = []
-        for epoch in range(epochs):
+        begin = time.monotonic()
+        epoch = 0
+        while epoch < epochs:
+            if planned and epoch in [max(1, round(part * epochs)) for part in AGAIN]:
+                now = time.monotonic()
+                fits = epoch * (deadline - begin) / (now - begin)
+                epochs = max(epoch + 1, int(fits))
+                self.supernet = planned(epochs)
             warm = remedies.uniform or epoch < round(method.warm_up * epochs)
             self._epoch(("weights",) if warm else method.phases)
             if curvature and not warm:
@@ -88,6 +109,7 @@ class Run:
                     at = epoch - (len(eigenvalues) - 1 - back)
                     self._restore(self.alphas[at])
                     return at
+            epoch += 1
             if time.monotonic() > deadline:
                 break
         return None

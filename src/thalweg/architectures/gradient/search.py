@@ -164,15 +164,16 @@ def search_by_gradient(
         share = float(np.clip(1 - judging / max(left, 1e-9), SHARE, JUDGED))
     else:
         share = SHARE if chosen.perturbation else WHOLE
-    if epochs is None:
-        fits = share * left / (step_seconds * steps)
-        epochs = max(1, int(fits)) if np.isfinite(time_limit) else EPOCHS
+    timed = epochs is None and np.isfinite(time_limit)
+    if timed:
+        epochs = max(1, int(share * left / (step_seconds * steps)))
         run = Run(*made(epochs), steps)
     stopped_at = run.train(
-        epochs,
+        epochs or EPOCHS,
         remedies=chosen,
         curvature=method.weighs and (curvature or chosen.early_stopping),
         deadline=compiled + share * left,
+        planned=(lambda epochs: made(epochs)[0]) if timed else None,
     )
     searched = time.monotonic()
     judged, most_skips = None, chosen.most_skips(len(run.mixes))
