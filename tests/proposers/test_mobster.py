@@ -1,5 +1,7 @@
 """Asynchronous halving with a model: what it learns of trials that stopped early."""
 
+from dataclasses import replace
+
 import jax.random as jr
 import numpy as np
 import pytest
@@ -79,6 +81,37 @@ def test_what_failed_stays_failed_and_who_never_ran_has_a_row_each():
     found = completed(archive(trial, budget, [1, 2, nan, nan, nan, 0.5, nan]))
     assert found.trial.tolist() == [2, -1, -1, 0, 1]
     np.testing.assert_array_equal(found.losses[:, 0], [nan, nan, nan, 0.5, nan])
+
+
+def test_costs_are_those_of_full_trainings():
+    told = archive([0, 1, 2, 0], [1 / 9, 1 / 9, 1 / 9, 1.0], [1.0, 2.0, 3.0, 0.5])
+    found = completed(replace(told, cost=np.array([1.0, 2.0, np.nan, 9.0])))
+    by_trial = dict(zip(found.trial.tolist(), found.cost, strict=True))
+    np.testing.assert_allclose([by_trial[t] for t in range(3)], [9.0, 18.0, np.nan])
+
+
+def test_per_second_the_cheap_is_first():
+    """Of equal losses, what takes a hundredth; without it, anything."""
+    rng = np.random.default_rng(0)
+    x, number = rng.random((24, 2)), np.arange(24)
+    loss, cost = (x[:, 0] - 0.5) ** 2, 10.0 ** (2 * x[:, 1] - 2)
+    first = (x, number, np.full(24, -1), np.full(24, 1 / 9), loss, cost / 9)
+    best = np.argsort(loss)[:8]
+    then = (x[best], best, best, np.ones(8), loss[best], cost[best])
+
+    def chosen(proposer):
+        model = proposer.sampler.model
+        state = model.init(SQUARE, key=jr.key(0))
+        for told in (first, then):
+            state = model.tell(state, Outcome(*told))
+        return np.concatenate(
+            [model.ask(state, 1, key=jr.key(k))[0].x for k in range(4)]
+        )
+
+    quick, plain = chosen(MOBSTER(per_second=True)), chosen(MOBSTER())
+    np.testing.assert_allclose([quick[:, 0], plain[:, 0]], 0.5, atol=0.1)
+    assert (quick[:, 1] < 0.1).all()
+    assert (plain[:, 1] > 0.1).any()
 
 
 def test_every_objective_has_its_own_line():

@@ -4,8 +4,9 @@ Klein et al. 2020, "Model-based Asynchronous Hyperparameter and Neural Architect
 Search", section 3, https://arxiv.org/abs/2003.10865
 Departs from the paper: not one process over rows and budgets, but one of each trial's
 loss, taken to the largest budget (`modelled.completed`); Thompson sampling, whose
-batches stay spread where losses are noisy; a third of the new trials is random, as in
-BOHB, which the lowest rung makes cheap.
+batches stay spread where losses are noisy, or expected improvement per second (Snoek et
+al. 2012, section 3.2, https://arxiv.org/abs/1206.2944); a third of the new trials is
+random, as in BOHB, which the lowest rung makes cheap.
 """
 
 from typing import Any, ClassVar
@@ -60,14 +61,26 @@ class MOBSTER(AbstractASHA):
 
     Promotes as `ASHA` does, and begins where the trials before were good. It suits
     some dozens to some thousand trials; for more, or for an `ask` in no time, `ASHA`.
-    Where slow beginners win in the end it errs as all rungs do.
+    Where slow beginners win in the end it errs as all rungs do. With `per_second` the
+    model's improvement counts by the seconds of a full training, which pays where
+    networks differ in size; the same seed then gives other trials on another machine.
     """
 
-    min_budget: int | float = 1 / 27  # fraction of a full training
-    factor: int | float = 3
-    sampler: AbstractProposer[Any] = eqx.field(
-        default_factory=lambda: Interleaved(OfAllRungs())
-    )
+    min_budget: int | float  # fraction of a full training
+    factor: int | float
+    sampler: AbstractProposer[Any]
+
+    def __init__(
+        self,
+        min_budget: int | float = 1 / 27,
+        factor: int | float = 3,
+        sampler: AbstractProposer[Any] | None = None,
+        per_second: bool = False,  # of the sampler, where none is given
+    ):
+        if sampler is None:
+            quick = OfAllRungs(GaussianProcess(per_second=True))
+            sampler = Interleaved(quick if per_second else OfAllRungs())
+        self.min_budget, self.factor, self.sampler = min_budget, factor, sampler
 
     def __check_init__(self) -> None:
         depth(self.min_budget, self.factor)

@@ -50,7 +50,8 @@ def completed(archive: Archive) -> Archive:
     line through the trials that went on; losses above all of theirs keep their distance
     (autoregressive, as in Kennedy & O'Hagan 2000,
     https://doi.org/10.1093/biomet/87.1.1). So survivors, who are all good, are held
-    against those who were not. Where all budgets are alike nothing changes.
+    against those who were not. Costs grow with the budget. Where all budgets are alike
+    nothing changes.
     """
     finite = np.asarray(np.isfinite(archive.losses).all(1))
     budgets = np.unique(archive.budget[finite])
@@ -70,7 +71,7 @@ def completed(archive: Archive) -> Archive:
         parent=archive.parent[latest],
         budget=np.full(len(latest), budgets[-1]),
         losses=losses[latest],
-        cost=archive.cost[latest],
+        cost=archive.cost[latest] * (budgets[-1] / archive.budget[latest]),
         constraints=archive.constraints[latest],
     )
 
