@@ -1,10 +1,11 @@
-"""Swap each convention of the optimizers, one at a time: some test must fail.
+"""Swap conventions of optimizers and searches, one at a time: some test must fail.
 
-    PYTHONPATH=src python scripts/mutate.py            # about ten minutes on one core
+    PYTHONPATH=src python scripts/mutate.py            # half an hour on one core
     PYTHONPATH=src python scripts/mutate.py Adam LAMB  # what names one of these
 
-Each mutation of `mutations.py` is made in a copy of the source, in a temporary folder.
-Prints a table; the exit status is 1 if a mutation survives.
+Each mutation of `mutations.py` and `search_mutations.py` is made in a copy of the
+source, in a temporary folder. Prints a table; the exit status is 1 if a mutation
+survives.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import search_mutations
 from mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,9 +31,9 @@ def mutated(mutation: Mutation, source: Path) -> str:
 
 
 def run(mutation: Mutation, source: Path) -> subprocess.CompletedProcess[str]:
-    """The selected tests on the source in `source`, up to the first failure."""
+    """The selected quick tests on the source in `source`, up to the first failure."""
     command = [sys.executable, "-m", "pytest", mutation.tests, "-x", "--tb=line"]
-    command += ["-k", mutation.select, "-rf"]
+    command += ["-k", mutation.select, "-rf", "-m", "not slow and not exhaustive"]
     # plugins take as long to import as the tests to run
     extra = {"PYTHONPATH": str(source), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
@@ -62,7 +64,8 @@ def verdict(mutation: Mutation, source: Path) -> str:
 
 def main(wanted: list[str]) -> int:
     """Print the table."""
-    chosen = [m for m in MUTATIONS if not wanted or any(w in m.what for w in wanted)]
+    known = [*MUTATIONS, *search_mutations.MUTATIONS]
+    chosen = [m for m in known if not wanted or any(w in m.what for w in wanted)]
     survived = 0
     print("| mutation | noticed by |\n| --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

@@ -69,17 +69,20 @@ def test_drawings_are_cells(number):
 
 
 def test_what_flows_through_a_cell():
-    """The output joins vertex 1 and 2 and adds the projected input."""
+    """The output joins vertex 1 and 2, of 3 and 2 channels, and adds the input's.
+
+    Vertex 2 takes the first of the 3.
+    """
     matrix = np.zeros((4, 4), int)
     for i, j in ((0, 1), (1, 2), (1, 3), (2, 3), (0, 3)):
         matrix[i, j] = 1
     spec = ModelSpec(matrix, ["input", "maxpool3x3", "conv1x1-bn-relu", "output"])
-    (_, cell, *_) = spaces.nasbench101(spec, channels=4, cells=1).layers
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 3, 4)), jnp.float32)
+    (_, cell, *_) = spaces.nasbench101(spec, channels=5, cells=1).layers
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 3, 5)), jnp.float32)
 
     @jax.jit
     def both(x):
-        module = cell.build((3, 3, 4), seed=jnp.uint32(2))
+        module = cell.build((3, 3, 5), seed=jnp.uint32(2))
         first = module.operations[1](module.projections[1](x))
         second = module.operations[2](first[..., :2])
         joined = jnp.concatenate([first, second], -1)

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MUTATIONS = runpy.run_path(str(ROOT / "scripts" / "mutations.py"))["MUTATIONS"]
+SCRIPTS = ROOT / "scripts"
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(SCRIPTS))
+    MUTATIONS = [
+        mutation
+        for name in ("mutations", "search_mutations")
+        for mutation in runpy.run_path(str(SCRIPTS / f"{name}.py"))["MUTATIONS"]
+    ]
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.what)

@@ -32,6 +32,12 @@ def test_what_is_told_is_no_longer_pending():
     assert len(state.seen()) == 3
 
 
+def test_of_rows_that_are_alike_each_waits_for_an_outcome_of_its_own():
+    state = Archive.empty(SPACE, key=jr.key(0)).expect(Proposal.fresh(ROWS[[0, 1, 0]]))
+    state = state.tell(told(ROWS[:1], np.array([1.0])))
+    np.testing.assert_array_equal(state.pending, ROWS[[1, 0]])
+
+
 def test_only_the_same_budget_and_parent_is_an_answer():
     asked = Proposal(ROWS[:1], np.array([-1]), np.array([0.5]))
     state = Archive.empty(SPACE, key=jr.key(0)).expect(asked)

@@ -90,6 +90,15 @@ def test_a_run_that_learns_nothing_is_followed_by_a_larger_one():
     assert driver.state.run == 0
 
 
+def test_each_larger_run_has_generations_twice_as_large():
+    proposer = CMAES(population=4, restarts="ipop")
+    state, sizes = proposer.init(CUBE, key=jr.key(0)), []
+    for _ in range(3):
+        state = proposer._restarted(state)
+        sizes.append(int(state.size))
+    assert sizes == [8, 16, 32]
+
+
 def test_bipop_spends_alike_on_both_kinds_of_runs():
     space = Space({"x": Float(0, 1)})
     driver = Driver(CMAES(population=4), space)

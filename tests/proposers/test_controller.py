@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg.core.errors import InvalidInput
-from thalweg.proposers import Controller, Outcome, Random
+from thalweg.proposers import Controller, Outcome, Random, controller
 from thalweg.proposers.controller import _clipped, _rewards
 from thalweg.proposers.lstm import (
     Weights,
@@ -120,14 +120,43 @@ def test_the_reward_is_the_rank_and_ties_are_alike():
 def test_ppo_stops_where_the_ratio_has_gone_far():
     gain, log_ratio = np.array([1.0, 1, -1, -1]), np.log([1.1, 1.3, 0.9, 0.7])
     np.testing.assert_allclose(_clipped(gain, log_ratio), [1.1, 0, -0.9, 0])
+    # what has gone the wrong way is brought back, however far it went
+    np.testing.assert_allclose(_clipped(gain, -log_ratio)[[1, 3]], [1 / 1.3, -1 / 0.7])
+
+
+def test_the_first_step_of_adam_is_the_learning_rate_long():
+    proposer = Controller(batch=8, learning_rate=0.02)
+    start = proposer.init(CELLS, key=jr.key(0))
+    moved = proposer.tell(start, outcomes(8)).weights.head - start.weights.head
+    assert np.abs(moved).max() == pytest.approx(0.02, rel=1e-3)
+
+
+def test_rewards_are_compared_with_the_baseline_of_before(monkeypatch):
+    gains = []
+
+    def kept(weights, steps, worth, entropy):
+        gains.append(worth)
+        return gradient(weights, steps, worth, entropy)
+
+    monkeypatch.setattr(controller, "gradient", kept)
+    proposer, told = Controller(batch=8), outcomes(16)
+    told.losses[8:] -= 10
+    state = proposer.tell(proposer.init(CELLS, key=jr.key(0)), told)
+    rewards = _rewards(state.archive, 16)[8:]  # those of the first batch have mean 0
+    np.testing.assert_allclose(gains[1], rewards)
+    assert state.baseline == pytest.approx(0.1 * rewards.mean())
+
+
+def outcomes(n):
+    """So many rows and random losses."""
+    x = CELLS.canonical(np.random.default_rng(0).random((n, 5)))
+    losses, ones = np.random.default_rng(1).normal(size=n), np.ones(n)
+    return Outcome(x, np.arange(n), np.full(n, -1), ones, losses, ones)
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 24])
 def test_learning_does_not_depend_on_how_outcomes_come(chunk):
-    proposer = Controller(batch=8)
-    x = CELLS.canonical(np.random.default_rng(0).random((24, 5)))
-    losses, ones = np.random.default_rng(1).normal(size=24), np.ones(24)
-    told = Outcome(x, np.arange(24), np.full(24, -1), ones, losses, ones)
+    proposer, told = Controller(batch=8), outcomes(24)
     whole = proposer.tell(proposer.init(CELLS, key=jr.key(0)), told)
     state = proposer.init(CELLS, key=jr.key(0))
     for i in range(0, 24, chunk):

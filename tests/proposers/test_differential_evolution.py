@@ -38,6 +38,24 @@ def test_a_child_is_a_member_and_a_difference():
         assert min(np.abs(row.x[0] - v).max() for v in made) < 1e-12
 
 
+def test_jades_child_is_its_rival_moved_towards_one_of_the_best():
+    proposer = DifferentialEvolution(
+        strategy="current_to_pbest1", factor=0.7, crossover_rate=1.0
+    )
+    driver = Driver(proposer, SQUARE).run(sphere, 10, batch=10)
+    members = driver.state.vectors
+    losses = [sphere(config) for config in SQUARE.decode(members)]
+    driver.ask(10)
+    for rival, row in enumerate(driver.asked[10:]):
+        others = [members[i] for i in range(10) if i != rival]
+        made = [
+            reflected(members[rival] + 0.7 * (best - members[rival]) + 0.7 * (b - c))
+            for best in members[np.argsort(losses)[:2]]
+            for b, c in itertools.permutations(others, 2)
+        ]
+        assert min(np.abs(row.x[0] - v).max() for v in made) < 1e-12
+
+
 def test_without_crossover_one_dimension_leaves_the_rival():
     proposer = DifferentialEvolution(population=6, crossover_rate=0.0)
     driver = Driver(proposer, SQUARE).run(sphere, 6, batch=6)

@@ -140,6 +140,17 @@ def test_children_have_their_parents_values(name):
     assert turns.max() == most
 
 
+def test_sbx_has_the_distribution_of_its_index():
+    n, rng = 100_000, np.random.default_rng(0)
+    a, b = np.full((n, 1), 0.4), np.full((n, 1), 0.6)
+    child = CROSSOVERS["sbx"](a, b, np.array([True]), rng)[:, 0]
+    spread = np.abs(child - 0.5)[child != 0.4] / 0.1  # half of them are the parent
+    assert abs(len(spread) - n / 2) < 5 * np.sqrt(n / 4)
+    for ends, share in ((0.9, 0.9**16 / 2), (1.0, 0.5), (1.1, 1 - 1.1**-16 / 2)):
+        error = np.sqrt(share * (1 - share) / len(spread))
+        assert abs((spread < ends).mean() - share) < 5 * error
+
+
 def test_sbx_spreads_around_the_parents():
     rng = np.random.default_rng(0)
     a, b = np.full((40_000, 2), 0.4), np.full((40_000, 2), 0.6)

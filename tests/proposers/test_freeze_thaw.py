@@ -81,6 +81,14 @@ def test_the_best_are_thawed():
     assert end[begun & later].mean() < end[begun & ~later].mean()
 
 
+def test_what_is_training_is_not_thawed_again():
+    _, driver = spend(FreezeThaw(initial=3, greed=1.0), 0.1, batch=3)
+    for _ in range(2):
+        driver.ask(2)
+    parents = [int(row.parent[0]) for _, row in driver.pending]
+    assert sorted(parents) == [-1, 0, 1, 2]
+
+
 def test_a_diverged_trial_is_never_thawed():
     def loss(config, budget):
         return math.nan if config["speed"] > 0.5 else curve(config, budget)

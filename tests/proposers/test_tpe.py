@@ -43,6 +43,30 @@ def test_proposes_where_losses_are_low():
     assert share_below(tpe, state, 0.4) > 0.8
 
 
+@pytest.mark.parametrize(("n", "good"), [(10, 4), (60, 8), (700, 25)])
+def test_as_many_are_good_as_the_root_of_all(n, good):
+    x = np.random.default_rng(0).random((n, 1))
+    tpe, state = told(LINE, x, x[:, 0])
+    found, _ = tpe._split(state, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, np.argsort(x[:, 0])[:good])
+
+
+def test_where_bad_trials_are_is_not_gone_to():
+    rng = np.random.default_rng(0)
+    good = np.tile([0.8, 0.2], 4) + 0.02 * rng.normal(size=8)  # the best is at 0.8 …
+    bad = 0.8 + 0.05 * rng.normal(size=52)  # … and so is what failed
+    tpe, state = told(LINE, np.append(good, bad)[:, None], np.arange(60.0))
+    assert share_below(tpe, state) > 0.8
+
+
+def test_the_best_of_the_good_count_most():
+    x = np.append([0.2, 0.3, 0.8, 0.7], np.linspace(0, 1, 12))  # four are good
+    tpe, state = told(LINE, x[:, None], np.arange(16.0))
+    assert share_below(tpe, state) > 0.8
+    tpe, state = told(LINE, 1 - x[:, None], np.arange(16.0))
+    assert share_below(tpe, state) < 0.2
+
+
 def test_failed_trials_are_bad():
     x = np.random.default_rng(0).random((60, 1))
     tpe, state = told(LINE, x, np.where(x[:, 0] > 0.3, np.nan, 1.0))
@@ -88,6 +112,16 @@ def test_a_batch_is_spread():
         return np.median(np.sort(apart, 1)[:, 1])
 
     assert nearest(batch) > nearest(np.array(singles))
+    good, bad = tpe._split(state, np.random.default_rng(0))
+    seen, alone = set(), []
+    for _ in range(8):  # the best candidates of one pool
+        rows = state.x[good], state.x[bad]
+        row = tpe._best(state, *rows, seen, 1, np.random.default_rng(0))[0]
+        seen.add(row.tobytes())
+        alone.append(row)
+    batch = tpe._best(state, *rows, set(), 8, np.random.default_rng(0))
+    np.testing.assert_array_equal(batch[0], alone[0])
+    assert nearest(batch) > 1.5 * nearest(np.array(alone))
 
 
 def test_a_thousand_rows_at_once():

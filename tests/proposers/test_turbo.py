@@ -1,12 +1,14 @@
 """Trust regions: when they grow, shrink and end, and what they propose."""
 
+from types import SimpleNamespace
+
 import jax.random as jr
 import numpy as np
 import pytest
 
 from thalweg.core.errors import InvalidInput
 from thalweg.proposers import Outcome, Random, TrustRegion
-from thalweg.proposers.turbo import FIRST, LONGEST, SHORTEST
+from thalweg.proposers.turbo import FIRST, LONGEST, SHORTEST, _candidates
 from thalweg.spaces import Choice, Float, Space
 from thalweg.testing.proposers import Driver
 
@@ -43,6 +45,31 @@ def test_three_improvements_double_the_box():
         state = tell(proposer, state, [loss])
         assert state.length == length
     assert state.best.tolist() == [0.0, 1.0]
+
+
+def test_improvements_count_in_a_row():
+    proposer, state = begun()
+    for loss, wins in ((4.0, 1), (3.0, 2), (3.5, 0), (2.0, 1)):
+        state = tell(proposer, state, [loss])
+        assert (state.wins, state.length) == (wins, FIRST)
+
+
+def test_a_gain_is_as_large_below_zero_as_above():
+    for first, small, large in ((5.0, 4.996, 4.994), (-5.0, -5.004, -5.006)):
+        proposer, state = begun((first, 6.0))
+        assert tell(proposer, state, [small]).wins == 0
+        assert tell(proposer, state, [large]).wins == 1
+
+
+def test_the_box_is_longer_where_the_loss_changes_slowly_and_keeps_its_volume():
+    models = SimpleNamespace(
+        x=np.full((1, 2), 0.5),
+        best=lambda: np.array([0]),
+        objectives=[SimpleNamespace(weight=np.array([4.0, 1.0]))],
+        embedding=SimpleNamespace(group=np.array([0, 1])),
+    )
+    rows = _candidates(SQUARE, models, 0.2, 1, np.random.default_rng(0))
+    np.testing.assert_allclose(np.ptp(rows, axis=0), [0.1, 0.4], rtol=0.02)
 
 
 def test_failures_halve_the_box_and_a_tiny_one_is_given_up():

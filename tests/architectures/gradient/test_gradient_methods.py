@@ -1,5 +1,6 @@
 """The methods' own parts: estimators, channels, selections, reports."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -89,6 +90,24 @@ def test_samples_have_the_softmax_frequencies():
     np.testing.assert_array_equal(gate, 1.0)
 
 
+def test_the_temperature_sinks_to_its_end():
+    tree = LayerChoice([Zero(), Identity()], label="a")
+    network = mixed(tree).build((4,), seed=SEED)
+    method = METHODS["gdas"](temperature=4.0, end_temperature=0.5)
+
+    @jax.jit
+    @jax.grad
+    def slopes(alpha, progress):
+        alphas, allowed = {"a": alpha}, {"a": jnp.ones(2)}
+        running = method.running(network, alphas, allowed, seed=None, progress=progress)
+        return running.gate
+
+    for progress, temperature in ((0.0, 4.0), (0.5, 2.25), (1.0, 0.5)):
+        slope = slopes(jnp.array([0.0, 0.2]), progress)
+        soft = 1 / (1 + np.exp(-0.2 / temperature))
+        assert slope[1] == pytest.approx(soft * (1 - soft) / temperature, rel=1e-5)
+
+
 def test_part_of_the_channels_passes_by():
     tree = Sequential([choice("edge_0_1", 8)])
     method = PCDARTS(parts=4)
@@ -139,7 +158,7 @@ def test_edges_that_meet_share_their_weight():
     assert weights["edge_2_3"] == pytest.approx(1 / 3)
 
 
-def test_what_is_inherited_has_the_shares_of_edges():
+def test_what_runs_and_what_is_inherited_have_the_shares_of_edges():
     cell = Cell({"skip": Identity(), "none": Zero()}, nodes=2, per_node=None)
     module = PCDARTS(parts=2).describe(cell, {}).build((4,), seed=SEED)
     run = Run.__new__(Run)
@@ -147,9 +166,12 @@ def test_what_is_inherited_has_the_shares_of_edges():
     alphas["edges"]["cell_op:1"] = jnp.log(jnp.array([3.0, 1.0]))
     run.supernet = SimpleNamespace(method=PCDARTS(), network=lambda weights: module)
     run.search = SimpleNamespace(weights=None, alphas=alphas)
-    found = _weighed(run)
-    shares = [unwrap(operation.scale) for operation in found.operations]
-    np.testing.assert_allclose(shares, [1, 0.75, 0.25], rtol=1e-6)
+    allowed = {label: jnp.ones(2) for label in alphas["operations"]}
+    options = {"seed": None, "progress": jnp.ones(())}
+    running = PCDARTS().running(module, alphas, allowed, **options)
+    for found in (running, _weighed(run)):
+        shares = [unwrap(operation.scale) for operation in found.operations]
+        np.testing.assert_allclose(shares, [1, 0.75, 0.25], rtol=1e-6)
     assert not jax.tree.leaves(partition(found)[0])  # they are not to be trained
 
 
@@ -313,6 +335,26 @@ def test_collapse_is_what_it_is_called():
 )
 def test_skips_are_recognised(layer, skips):
     assert is_skip(layer.build((4, 4, 2), seed=SEED)) == skips
+
+
+def test_dropped_skips_keep_the_mean_of_their_weight_and_others_theirs():
+    tree = LayerChoice([Zero(), Identity()], label="a")
+    network = mixed(tree).build((4,), seed=SEED)
+    method, n = METHODS["darts"](skip_dropout=0.4), 4000
+    alphas, allowed = {"a": jnp.zeros(2)}, {"a": jnp.ones(2)}
+
+    @jax.jit
+    @partial(jax.vmap, in_axes=(0, None))
+    def weights(seed, progress):
+        running = method.running(network, alphas, allowed, seed=seed, progress=progress)
+        return unwrap(running.weights)
+
+    for progress, rate in ((0.0, 0.4), (0.5, 0.2), (1.0, 0.0)):
+        none, skip = np.asarray(weights(np.arange(n, dtype=np.uint32), progress)).T
+        np.testing.assert_allclose(none, 0.5)
+        error = np.sqrt(rate * (1 - rate) / n)
+        assert abs((skip == 0).mean() - rate) <= 5 * error
+        np.testing.assert_allclose(skip[skip > 0], 0.5 / (1 - rate), rtol=1e-5)
 
 
 def test_growing_curvature_goes_back_before_it_grew():
