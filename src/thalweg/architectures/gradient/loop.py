@@ -48,6 +48,11 @@ class Run:
         found = self.supernet.method.probabilities(self.search.alphas)
         return {label: np.asarray(p) for label, p in found.items()}
 
+    @property
+    def tuning(self) -> float:
+        """Steps after all choices that perturbation settles, of the search's."""
+        return min(TUNING * len(self.mixes), TUNING_IN_ALL)
+
     def step_seconds(self, phases: Sequence[str]) -> float:
         """Compile, and time some steps of a search that is thrown away."""
 
@@ -120,8 +125,8 @@ class Run:
 
     def by_perturbation(self, most_skips: int, *, seed: int) -> dict[str, int]:
         """The candidates that the supernet needs most."""
-        share = min(TUNING, TUNING_IN_ALL / len(self.mixes))
-        times = max(1, round(share * len(self.history) * self.steps))
+        steps = self.tuning * len(self.history) * self.steps
+        times = max(1, round(steps / len(self.mixes)))
 
         def losses(allowed: list[perturbation.Allowed]) -> Float[np.ndarray, " n"]:
             return judge(self.supernet, self.search, allowed)[:, 0]

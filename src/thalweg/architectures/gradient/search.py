@@ -45,9 +45,8 @@ from thalweg.training.foreign import as_description
 
 EPOCHS = 30  # where neither a number nor a time is given
 REACH = 6.0  # how far Adam may take an alpha in all: 3e-4 for 20,000 steps
-SHARE = 0.6  # of a time limit, for the search, where a selection takes the rest
-JUDGED = 0.85  # … where paths are judged, at most: what they leave to the search
-WHOLE = 0.95  # of it, where nothing comes after the search
+WHOLE = 0.95  # of a time limit, for the search and the selection after it
+LEAST = 0.6  # of that, for the search
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +157,13 @@ def search_by_gradient(
     run = Run(*made(epochs or EPOCHS), steps)
     step_seconds = run.step_seconds(("weights",) if chosen.uniform else method.phases)
     compiled = time.monotonic()
-    left = begin + time_limit - compiled
-    if isinstance(method, SinglePath):
-        judging = trials * run.judgement_seconds(step_seconds)
-        share = float(np.clip(1 - judging / max(left, 1e-9), SHARE, JUDGED))
-    else:
-        share = SHARE if chosen.perturbation else WHOLE
+    left = WHOLE * (begin + time_limit - compiled)
+    judged = trials if isinstance(method, SinglePath) else 0
+    if chosen.perturbation:
+        judged = sum(len(mix.branches) for mix in run.mixes.values())
+    judging = judged * run.judgement_seconds(step_seconds)
+    tuning = run.tuning if chosen.perturbation else 0.0
+    share = max(LEAST, (1 - judging / max(left, 1e-9)) / (1 + tuning))
     timed = epochs is None and np.isfinite(time_limit)
     if timed:
         epochs = max(1, int(share * left / (step_seconds * steps)))
