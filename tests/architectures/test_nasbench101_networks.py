@@ -52,7 +52,7 @@ def test_a_configuration_is_the_network_of_its_cell():
 @pytest.mark.parametrize(
     "number",
     [
-        pytest.param(1_000, marks=pytest.mark.slow),
+        pytest.param(300, marks=pytest.mark.slow),
         pytest.param(10_000, marks=pytest.mark.exhaustive),
     ],
 )

@@ -278,7 +278,7 @@ def test_a_hundred_thousand_weights(optimizer):
         networks.MLP(hidden=[310, 310]),
         (X, y),
         optimizer=optimizer,
-        steps=20,
+        steps=10,
         batch_size=64,
         judge_every=5,
     )

@@ -135,7 +135,11 @@ def test_offspring_are_rand_1_bin():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("problem", [HARTMANN6, RECIPE], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "problem",
+    [HARTMANN6, pytest.param(RECIPE, marks=pytest.mark.exhaustive)],
+    ids=lambda p: p.name,
+)
 @pytest.mark.parametrize(
     ("proposer", "evaluations"), [(BOHB(), 200), (DEHB(min_budget=1 / 9), 400)]
 )

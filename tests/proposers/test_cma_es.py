@@ -176,7 +176,9 @@ ORDERED = Synthetic(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "problem", [BRANIN, HARTMANN6, RECIPE, ORDERED], ids=lambda p: p.name
+    "problem",
+    [pytest.param(BRANIN, marks=pytest.mark.exhaustive), HARTMANN6, RECIPE, ORDERED],
+    ids=lambda p: p.name,
 )
 def test_cma_es_beats_random(problem):
     check_beats_random(CMAES(), problem, seeds=20, evaluations=150)
