@@ -1,25 +1,27 @@
-"""How soon proposers of several budgets reach what random search finds in a minute.
+"""What proposers of several budgets find in a fifth of random search's time.
 
     python benchmarks/multi_fidelity.py --results multi_fidelity.jsonl
     python benchmarks/multi_fidelity.py --results multi_fidelity.jsonl --summary
 
-For each table and seed, random search trains in full for `--seconds`; the score of its
-best trial is the mark. Every other proposer then searches the same space, on the same
-splits but from draws of its own, for as long. Two scores are compared. "observed" is
-the best loss seen, which among hundreds of noisy trainings is luck in part. "retrained"
-is what the best trial is worth: the mean loss of `RETRAINED` more trainings of its
-configuration, as far as it was trained, with other seeds; a search has reached the mark
-when that of its best trial so far has.
+For each table and seed, random search trains in full for `--seconds`. Every other
+proposer then searches the same space, on the same splits but from draws of its own, for
+`--part` of that time, and names one trial. Two scores of it are compared with random
+search's. The lowest loss seen, which among many noisy trainings is luck in part; and
+what the pick is worth: the mean loss of `RETRAINED` more trainings of its configuration
+with other seeds, as long as it was trained. With `--finalists` all of them spend up to
+a quarter of their time on training their best again before they name one.
 
-`--space plain` is what somebody with a network of their own would search with
-`tw.search`: the recipe of an MLP for 60 epochs, on a hold-out fifth. `--space automl`
-is the space, recipe and folds of `TabularClassifier`, of which a minute on a core holds
-some five full trainings. No search begins with given configurations, unless
-`--portfolio` lets all of them begin with those that `TabularClassifier` begins with; no
-ensembles are made. The clock runs from the first ask to the moment when the trial's
-last network was read, compiling included; reading and preparing the table, the same for
-all, are not. Before anything is measured each table's programs are compiled once into
-the cache on disk that all processes share.
+`--space mlp` (the default) is what people search in a minute with networks of the usual
+size: an MLP of one to four layers of 128, since every width is a program of its own,
+and its recipe, 60 epochs, a hold-out fifth. `widths` has the widths 64, 128 and 256; a
+minute on a core holds some 30 to 70 full trainings. `small` has one to three layers of
+64 and a recipe of six parameters: some hundred full trainings. `automl` is the
+space, recipe and folds of `TabularClassifier`: some five. No search begins with given
+configurations, unless `--portfolio` lets all of them begin with those that
+`TabularClassifier` begins with; no ensembles are made. The clock runs from the first
+ask to the moment when the trial's last network was read, compiling included; reading
+and preparing the table, the same for all, are not. Before anything is measured each
+table's programs are compiled once into the cache on disk that all processes share.
 
 Every search is a fresh process bound to `--cores` (one core: one member at a time). Its
 result is one line of JSON; what is there is not run again. On a busy machine
@@ -34,7 +36,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +52,12 @@ TABLES = (
     "house8L",
     "wine_quality_white",
 )
-METHODS = ("hyperband", "asha", "bohb", "mobster", "freeze_thaw")
+METHODS = ("mobster per second",)
 EPOCHS, BATCH = 60, 128  # of a full training in the plain space
 OTHER = 1000  # added to the seeds of those that are held against random search
-RETRAINED = 8  # trainings whose mean loss is what a trial is worth
-AGAIN = 10**6  # numbers, and so seeds, of trials that are trained again
-SLACK = 120  # seconds beyond the limit before a process is killed
+RETRAINED = 8  # trainings whose mean loss is what a pick is worth
+AGAIN = 10**6  # numbers, and so seeds, of those
+SLACK = 600  # seconds beyond the limit before a process is killed
 
 
 def main() -> None:
@@ -65,7 +67,7 @@ def main() -> None:
         return
     if not arguments.summary:
         _run_all(arguments)
-    print(summary(_read(arguments.results), arguments.seconds))
+    print(summary(_read(arguments.results)))
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,7 +76,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, nargs="+", default=[0])
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--tables", nargs="+", default=TABLES)
-    parser.add_argument("--space", choices=("plain", "automl"), default="plain")
+    parser.add_argument("--space", choices=tuple(SPACES), default="mlp")
+    parser.add_argument("--part", type=float, default=0.2, help="of it, but for random")
+    parser.add_argument(
+        "--finalists", type=int, default=0, help="best trials that are trained again"
+    )
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--results", type=Path, default=Path("multi_fidelity.jsonl"))
@@ -129,8 +135,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _measure(
     table: str, method: str, seed: int, mark: Any, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """One search: when it reached the marks (random search: how far it came)."""
-    seconds = settings["seconds"]
+    """One search: what it found, and when it was as good as the mark."""
     if settings["clock"] == "cpu":
         time.monotonic = time.process_time
     from thalweg.training.devices import configure
@@ -143,9 +148,8 @@ def _measure(
     from thalweg.study import Search
     from thalweg.training import Engine
 
-    plain = settings["space"] == "plain"
-    made = _plain(table, seed) if plain else _automl(table, seed, seconds)
-    problem, space, recipe, steps = made
+    seconds = settings["seconds"] * (1.0 if mark is None else settings["part"])
+    problem, space, recipe, steps = SPACES[settings["space"]](table, seed, seconds)
     engine = Engine(problem.training_task(), steps=steps)
     best = _Best()
     if method == "warm":
@@ -166,57 +170,55 @@ def _measure(
     if mark is not None:  # what random search drew first must not be what is tried
         search.key = jr.key(OTHER + seed)
         search.state = proposer.init(search.space, key=search.key)
-    search.run(deadline=begin + seconds)
-    spent = {
+    search.run(deadline=begin + seconds, finalists=settings["finalists"])
+    found = {
+        "table": table,
+        "method": method,
+        "seed": seed,
+        "loss": search.leaderboard[0].loss,
+        "reached": _first(best.trials, mark),
         "elapsed": time.monotonic() - begin,
         "cpu": time.process_time() - cpu,
         "steps": engine.tally.steps,
         "trials": len(search.trials),
+        "full": sum(trial.budget == 1 for trial in search.trials.values()),
         "compile": engine.tally.compile_seconds,
+        "propose": search.clock.propose,
     }
-    worth = _retrained(problem, recipe, engine, best.trials if mark else best.last)
-    return {
-        "table": table,
-        "method": method,
-        "seed": seed,
-        "loss": best.loss,
-        "retrained": worth[-1] if worth else math.nan,
-        "reached": _first(best.trials, [t.loss for t in best.trials], mark, "loss"),
-        "reached_retrained": _first(best.trials, worth, mark, "retrained"),
-        **spent,
-    }
+    found["retrained"], found["error"] = _worth(search)
+    return found
 
 
-def _retrained(
-    problem: Any, recipe: Any, engine: Any, trials: list[Any]
-) -> list[float]:
-    """What trials are worth: the mean loss when they are trained again."""
+def _worth(search: Any) -> tuple[float, float]:
+    """Of the search's pick: the mean loss, and its error, when it is trained again."""
+    from thalweg.study import Result
     from thalweg.study.members import conclude, jobs
 
-    work, of = [], {}
-    for row, trial in enumerate(trials):
-        for repeat in range(RETRAINED):
-            number = AGAIN + row * RETRAINED + repeat
-            candidate = recipe(trial.config, budget=trial.budget)
-            work += jobs(problem, candidate, trial=number)
-            of[number] = (row, trial.config)
-    losses: list[list[float]] = [[] for _ in trials]
-    ended = engine.train(work)
-    for number, (row, config) in of.items():
-        own = [end for end in ended if end.job.trial == number]
-        again = conclude(problem, config, own, number=number, budget=1.0, parent=None)
-        losses[row].append(again.loss)  # NaN, worse than all, if it diverged
-    return [float(np.mean(own)) for own in losses]
+    pick, problem = Result(search.problem, search).best, search.problem
+    recipe = search.recipe(pick.config, budget=pick.budget)
+    numbers = range(AGAIN, AGAIN + RETRAINED)
+    ended = search.engine.train(
+        [job for number in numbers for job in jobs(problem, recipe, trial=number)]
+    )
+    losses = [
+        conclude(
+            problem,
+            pick.config,
+            [end for end in ended if end.job.trial == number],
+            number=number,
+            budget=pick.budget,
+            parent=None,
+        ).loss  # NaN, worse than all, if it diverged
+        for number in numbers
+    ]
+    return float(np.mean(losses)), float(np.std(losses, ddof=1) / RETRAINED**0.5)
 
 
-def _first(
-    trials: list[Any], losses: list[float], mark: Any, name: str
-) -> float | None:
-    """When the best trial so far first had a loss as good as the mark's."""
+def _first(trials: list[Any], mark: Any) -> float | None:
+    """When a trial first had a loss as low as the mark's."""
     if mark is None:
         return None
-    pairs = zip(trials, losses, strict=True)
-    return next((t.finished for t, loss in pairs if loss <= mark[name]), None)
+    return next((t.finished for t in trials if t.loss <= mark["loss"]), None)
 
 
 def _proposer(method: str) -> Any:
@@ -243,10 +245,9 @@ def _automl(table: str, seed: int, seconds: float) -> tuple[Any, Any, Any, int]:
     return prepared.problem, plan.space, prepared.recipe, plan.round_steps
 
 
-def _plain(table: str, seed: int) -> tuple[Any, Any, Any, int]:
-    """An MLP of one to three layers and its recipe, on a hold-out fifth."""
+def _small(table: str, seed: int, seconds: float) -> tuple[Any, Any, Any, int]:
+    """Recipes of an MLP of one to three layers of 64."""
     import thalweg as tw
-    from thalweg.training import Assembler
 
     space = tw.Space(
         {
@@ -258,8 +259,47 @@ def _plain(table: str, seed: int) -> tuple[Any, Any, Any, int]:
             "dropout": tw.Float(0.0, 0.5),
         }
     )
+    return _held_out(table, seed, space)
+
+
+def _mlp(
+    table: str, seed: int, seconds: float, widths: Sequence[int] = (128,)
+) -> tuple[Any, Any, Any, int]:
+    """MLPs of the sizes that people use, and their recipes."""
+    import thalweg as tw
+
+    parameters = {
+        "width": tw.Ordinal(widths) if len(widths) > 1 else tw.Constant(*widths),
+        "depth": tw.Int(1, 4),
+        "activation": tw.Choice(["relu", "silu"]),
+        "dropout": tw.Float(0.0, 0.5),
+        "optimizer": tw.Choice(["momentum", "adamw"]),
+        "schedule": tw.Choice(["constant", "cosine"]),
+        "learning_rate": tw.Float(1e-4, 1e-1, log=True),
+        "momentum": tw.Float(0.5, 0.99).when("optimizer", ["momentum"]),
+        "weight_decay": tw.Float(1e-5, 1e-1, log=True),
+    }
+    if load(table, seed=seed).is_classification:
+        parameters["label_smoothing"] = tw.Float(0.0, 0.2)
+    return _held_out(table, seed, tw.Space(parameters))
+
+
+def _widths(table: str, seed: int, seconds: float) -> tuple[Any, Any, Any, int]:
+    """The same of three widths, each of which needs a program of its own."""
+    return _mlp(table, seed, seconds, (64, 128, 256))
+
+
+def _held_out(table: str, seed: int, space: Any) -> tuple[Any, Any, Any, int]:
+    """Standardised columns and numbers, a fifth held out, `EPOCHS` epochs."""
+    import thalweg as tw
+    from thalweg.training import Assembler
+
     split = load(table, seed=seed)
-    problem = tw.Problem.of(split.X_train, split.y_train, validation=0.2)
+    X, y = np.asarray(split.X_train, float), split.y_train
+    X = (X - X.mean(0)) / np.maximum(X.std(0), 1e-9)
+    if not split.is_classification:
+        y = (y - y.mean()) / y.std()
+    problem = tw.Problem.of(X, y, validation=0.2, seed=seed)
     per_epoch = len(problem.splits.train[0]) / BATCH
     steps = max(1, round(EPOCHS * per_epoch / 27))
     recipe = Assembler(
@@ -272,6 +312,9 @@ def _plain(table: str, seed: int) -> tuple[Any, Any, Any, int]:
         patience=math.inf,
     )
     return problem, space, recipe, steps
+
+
+SPACES = {"mlp": _mlp, "widths": _widths, "small": _small, "automl": _automl}
 
 
 def _warm(space: Any, recipe: Any, engine: Any, table: str) -> dict[str, Any]:
@@ -296,74 +339,41 @@ class _Best:
     def __init__(self) -> None:
         self.trials: list[Any] = []
 
-    @property
-    def loss(self) -> float:
-        return self.trials[-1].loss if self.trials else math.nan
-
-    @property
-    def last(self) -> list[Any]:
-        return self.trials[-1:]
-
     def record(self, search: Any, trials: list[Any]) -> None:
         for trial in sorted(trials, key=lambda t: t.finished):
-            if trial.loss < (self.loss if self.trials else math.inf):
+            lowest = self.trials[-1].loss if self.trials else math.inf
+            if trial.loss < lowest:
                 self.trials.append(trial)
 
 
-def summary(records: list[dict[str, Any]], seconds: float) -> str:
-    """The table of each score."""
-    names = {"observed": ("loss", "reached")}
-    names |= {"retrained": ("retrained", "reached_retrained")}
-    return "\n\n".join(
-        f"{title}\n\n{_summary(records, seconds, *keys)}"
-        for title, keys in names.items()
-    )
-
-
-def _summary(
-    records: list[dict[str, Any]], seconds: float, score: str, when: str
-) -> str:
-    """Parts of the limit until the mark, geometric means over seeds; then over tables.
-
-    A search that missed the mark counts as the whole limit, so that such a mean, marked
-    by ≥, is too low.
-    """
-    methods = list(dict.fromkeys(r["method"] for r in records))
-    methods = [m for m in methods if m not in ("warm", "random")]
-    lines = [
-        "| table | random: score (trials) | " + " | ".join(methods) + " |",
-        "| --- " * (2 + len(methods)) + "|",
-    ]
-    means: Mapping[str, list[float]] = {m: [] for m in methods}
-    late: set[str] = set()
-    for table in dict.fromkeys(r["table"] for r in records):
-        of = [r for r in records if r["table"] == table]
-        base = [r for r in of if r["method"] == "random"]
-        cells = []
-        for method in methods:
-            reached = [r[when] for r in of if r["method"] == method]
-            parts = [1.0 if t is None else t / seconds for t in reached]
-            if not parts:
-                cells.append("")
-                continue
-            mean = float(np.exp(np.mean(np.log(parts))))
-            means[method].append(mean)
-            missed = reached.count(None)
-            late |= {method} if missed else set()
-            each = ", ".join(
-                "missed" if t is None else f"{part:.2f}"
-                for t, part in zip(reached, parts, strict=True)
-            )
-            cells.append(f"{'≥' if missed else ''}{mean:.2f} ({each})")
-        mark = np.median([r[score] for r in base])
-        trials = np.median([r["trials"] for r in base])
-        lines.append(f"| {table} | {mark:.4g} ({trials:.0f}) | {' | '.join(cells)} |")
-    last = [
-        f"{'≥' if m in late else ''}{np.exp(np.mean(np.log(means[m]))):.2f}"
-        for m in methods
-    ]
-    lines.append(f"| geometric mean | | {' | '.join(last)} |")
+def summary(records: list[dict[str, Any]]) -> str:
+    """A row for each table and seed; bold where a search is as good as the mark."""
+    kinds = dict.fromkeys(r["method"] for r in records)
+    methods = ["random", *(m for m in kinds if m not in ("warm", "random"))]
+    heads = [f"{m}: lowest (at), worth" for m in methods]
+    lines = [f"| table | seed | {' | '.join(heads)} |"]
+    lines.append("| --- " * (2 + len(heads)) + "|")
+    for mark in (r for r in records if r["method"] == "random"):
+        of = {r["method"]: r for r in records if _same(r, mark)}
+        cells = [_cell(of[m], mark) if m in of else "" for m in methods]
+        lines.append(f"| {mark['table']} | {mark['seed']} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _same(record: dict[str, Any], mark: dict[str, Any]) -> bool:
+    return (record["table"], record["seed"]) == (mark["table"], mark["seed"])
+
+
+def _cell(record: dict[str, Any], mark: dict[str, Any]) -> str:
+    """The lowest loss seen (when it was the mark's), and what the pick is worth."""
+    at = f"{record['reached']:.1f} s" if record["reached"] else "missed"
+    at = f"{record['trials']} trials" if record is mark else at
+    parts = []
+    for score in ("loss", "retrained"):
+        text = f"{record[score]:.4g}"
+        good = record is not mark and record[score] <= mark[score]
+        parts.append(f"**{text}**" if good else text)
+    return f"{parts[0]} ({at}), {parts[1]} ± {record['error']:.1g}"
 
 
 if __name__ == "__main__":
