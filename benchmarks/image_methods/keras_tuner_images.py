@@ -54,7 +54,9 @@ def fit(
             for layer in range(choose.Choice("layers", [1, 2], default=2)):
                 options = [16, 32, 64, 128, 256, 512]
                 default = 64 if layer else 32
-                width = choose.Choice(f"width_{block}_{layer}", options, default)
+                width = choose.Choice(
+                    f"width_{block}_{layer}", options, default=default
+                )
                 conv = keras.layers.Conv2D(
                     width, size, activation="relu", padding="same" if block else "valid"
                 )
@@ -65,7 +67,8 @@ def fit(
         model.add(keras.layers.Flatten())
         model.add(keras.layers.Dropout(0.5))
         model.add(keras.layers.Dense(classes, activation="softmax"))
-        rate = choose.Choice("rate", [1e-1, 1e-2, 1e-3, 1e-4, 2e-5, 1e-5], 1e-3)
+        rates = [1e-1, 1e-2, 1e-3, 1e-4, 2e-5, 1e-5]
+        rate = choose.Choice("rate", rates, default=1e-3)
         model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
         return model
 
