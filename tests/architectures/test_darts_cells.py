@@ -131,7 +131,7 @@ def test_a_supernet_is_read_by_its_largest_weights():
     assert set(space_of(tree).parameters) == set(weights)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_network_runs_alone_as_within_the_alternatives():
     tree = spaces.darts(channels=2, cells=3)
     config = darts.to_config(DARTS_V2)

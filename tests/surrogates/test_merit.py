@@ -22,7 +22,7 @@ def test_hypervolume_agrees_with_a_sample(m):
     got = np.exp(Hypervolume(losses, reference)(mean, deviation))
     before = hypervolume(losses, reference)
     for i in range(3):
-        sample = rng.normal(mean[:, i], deviation[:, i], (3000, m))
+        sample = rng.normal(mean[:, i], deviation[:, i], (1000, m))
         gain = [hypervolume(np.vstack([losses, row]), reference) for row in sample]
         gain = np.array(gain) - before
         assert abs(got[i] - gain.mean()) < 4 * gain.std() / np.sqrt(len(gain))

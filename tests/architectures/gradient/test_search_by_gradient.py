@@ -227,7 +227,7 @@ def test_what_makes_no_sense_is_refused(change, error, sentence):
 @at_ease
 def test_a_time_limit_alone_decides_the_epochs():
     found = search_by_gradient(
-        lambda: TREE, DATA, method="rsps", time_limit=8, trials=4
+        lambda: TREE, DATA, method="rsps", time_limit=5, trials=4
     )
     assert len(found.history["epoch"]) >= 1
     assert found.config["edge_1_2"] in ("none", "skip")
