@@ -158,12 +158,8 @@ def search_by_gradient(
     step_seconds = run.step_seconds(("weights",) if chosen.uniform else method.phases)
     compiled = time.monotonic()
     left = WHOLE * (begin + time_limit - compiled)
-    judged = trials if isinstance(method, SinglePath) else 0
-    if chosen.perturbation:
-        judged = sum(len(mix.branches) for mix in run.mixes.values())
-    judging = judged * run.judgement_seconds(step_seconds)
-    tuning = run.tuning if chosen.perturbation else 0.0
-    share = max(LEAST, (1 - judging / max(left, 1e-9)) / (1 + tuning))
+    paths = trials if isinstance(method, SinglePath) else 0
+    share = _share(run, chosen, paths, step_seconds / max(left, 1e-9))
     timed = epochs is None and np.isfinite(time_limit)
     if timed:
         epochs = max(1, int(share * left / (step_seconds * steps)))
@@ -207,6 +203,19 @@ def _made(method: str | AbstractMethod) -> AbstractMethod:
 def _makes_tree(tree: Any) -> bool:
     """Whether it is a function of no arguments, and no module."""
     return callable(tree) and not isinstance(tree, eqx.Module)
+
+
+def _share(run: Run, remedies: Remedies, paths: int, step: float) -> float:
+    """Of the time that is left, for the search: what its selection doesn't take.
+
+    **paths**: to be judged one by one. **step**: what one takes of that time.
+    """
+    tuning = 0.0
+    if remedies.perturbation:
+        paths = sum(len(mix.branches) for mix in run.mixes.values())
+        tuning = run.tuning
+    judging = paths * run.judgement_seconds(step)
+    return max(LEAST, (1 - judging) / (1 + tuning))
 
 
 def _halves(problem: Problem) -> Dataset:
