@@ -6,6 +6,7 @@ only, so each word is one application of an avalanche mixer to its position.
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from thalweg.core.typing import Key
 GOLDEN = 0x9E3779B9  # 2^32 / the golden ratio: an odd step that visits every word
 
 
+@partial(jax.jit, inline=True)
 def mix(x: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
     """A bijection of 32-bit words that flips about half of the bits for any change.
 

@@ -135,15 +135,12 @@ class Engine:
     def _program(self, candidate: Any) -> Program:
         """A program with as many places as memory allows."""
         least = self.width * self.mesh.size
-        smallest = self._of(candidate, least)
+        smallest = Program(
+            candidate, self.task, mesh=self.mesh, capacity=least, width=self.width
+        )
         fits = int(self.memory // (least * max(1, smallest.member_bytes)))
         blocks = max(1, min(fits, self.places // self.width))
-        return smallest if blocks == 1 else self._of(candidate, blocks * least)
-
-    def _of(self, candidate: Any, capacity: int) -> Program:
-        return Program(
-            candidate, self.task, mesh=self.mesh, capacity=capacity, width=self.width
-        )
+        return smallest.with_capacity(blocks * least)
 
     def _advance(self, deadline: float) -> list[Finished] | None:
         """One segment of a compiled bench, while the next program compiles.
@@ -218,7 +215,7 @@ class Engine:
         if bench.program.capacity <= least:
             return [infeasible(job) for job in jobs]
         blocks = bench.program.capacity // least // 2
-        bench.program = self._of(jobs[0].candidate, blocks * least)
+        bench.program = bench.program.with_capacity(blocks * least)
         bench.waiting.extend(jobs)
         return []
 

@@ -7,6 +7,7 @@ out, waiting ones move in), nothing is ever compiled again for it, and a member'
 arithmetic does not depend on who its neighbours are.
 """
 
+import copy
 import time
 from collections.abc import Callable
 from functools import partial
@@ -100,6 +101,13 @@ class Program:
         self._params = member.packing  # of its parameters
         self.columns = len(CURVE) + self._inspected(member, task.data)
         self._compiled: Any = None
+
+    def with_capacity(self, capacity: int) -> "Program":
+        """The same with room for so many, to be compiled; nothing is traced anew."""
+        assert capacity % (self.width * self.mesh.size) == 0, (capacity, self.capacity)
+        other = copy.copy(self)
+        other.capacity, other._compiled = capacity, None
+        return other
 
     @property
     def member_bytes(self) -> int:
