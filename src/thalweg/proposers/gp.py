@@ -19,7 +19,7 @@ from thalweg.core.typing import Key
 from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
-from thalweg.proposers.modelled import at_level
+from thalweg.proposers.modelled import aligned, at_level
 from thalweg.proposers.modelling import build
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, row_keys
@@ -39,7 +39,9 @@ class GaussianProcess(AbstractProposer[Archive]):
     configuration counts by its probability of keeping them. Beyond `max_observations`
     the models see a third that is best, a third that is latest and a random rest: the
     time an `ask` takes grows up to there, and then no more. If trials have budgets, the
-    model is of the largest budget that `initial` finite losses are known of.
+    model is of the largest budget that `initial` finite losses are known of; or, with
+    `joint`, of all at once, the budget being one dimension more, and answers are for a
+    full training (Klein et al. 2020, https://arxiv.org/abs/2003.10865, section 3).
     """
 
     initial: int | None = None
@@ -47,6 +49,7 @@ class GaussianProcess(AbstractProposer[Archive]):
     per_second: bool = False  # expected improvement per second (`Outcome.cost`)
     input_warping: bool = False  # bend coordinates where the loss varies unevenly
     max_observations: int = 300
+    joint: bool = False  # of all budgets, not of one of them
 
     rank_based: ClassVar[bool] = False
     multi_fidelity: ClassVar[bool] = False
@@ -73,15 +76,15 @@ class GaussianProcess(AbstractProposer[Archive]):
     def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
         """Spread or believed-in points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
-        seen, known = state.seen(), len(state) + len(state.pending)
-        marks = self._level(state)
+        seen, known = state.seen(), _begun(state) + len(state.pending)
+        told, marks, level = self._modelled(state)
         ready = marks.sum() >= 2
         count = min(n, max(0, self._initial(space) - known)) if ready else n
         x = self._first(state, count, seen, known, rng)
         if len(x) < n and ready:
             seen.update(row_keys(x))
             pending = np.concatenate([state.pending, x])
-            best = self._improve(state, marks, pending, seen, n - len(x), rng)
+            best = self._improve(told, marks, level, pending, seen, n - len(x), rng)
             x = np.concatenate([x, best])
         if len(x) < n:  # a finite space that is nearly exhausted
             seen.update(row_keys(x))
@@ -101,7 +104,7 @@ class GaussianProcess(AbstractProposer[Archive]):
 
     def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
         """Of the lowest mean; None before two finite losses are known."""
-        marks = self._level(state)
+        told, marks, level = self._modelled(state)
         if marks.sum() < 2:
             return None
         from thalweg.surrogates import one_thread
@@ -109,19 +112,28 @@ class GaussianProcess(AbstractProposer[Archive]):
         rng = np.random.default_rng(int(state.seed))
         with one_thread():
             models = build(
-                state,
+                told,
                 marks,
                 state.x[:0],
                 most=self.max_observations,
                 bent=self.input_warping,
                 rng=rng,
+                level=level,
             )
         return state.x[models.places[models.best()[0]]]
 
-    def _level(self, state: Archive) -> Bool[np.ndarray, " n"]:
-        """Marks the outcomes of the budget that is modelled."""
-        enough = self._initial(state.space)
-        return at_level(state.budget, state.losses.sum(1), enough)
+    def _modelled(
+        self, state: Archive
+    ) -> tuple[Archive, Bool[np.ndarray, " n"], Float64[np.ndarray, " n"] | None]:
+        """What was told, which of it is modelled, and the levels of several budgets."""
+        loss = state.losses.sum(1)
+        finite = np.isfinite(loss)
+        if not (self.joint and len(np.unique(state.budget[finite])) > 1):
+            enough = self._initial(state.space)
+            return state, at_level(state.budget, loss, enough), None
+        budget = state.budget / state.budget[finite].max()
+        level = 1 - np.log(budget) / np.log(budget[finite].min())
+        return aligned(state), finite, level
 
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial
@@ -146,7 +158,8 @@ class GaussianProcess(AbstractProposer[Archive]):
     def _improve(
         self,
         state: Archive,
-        marks: np.ndarray,
+        marks: Bool[np.ndarray, " n"],
+        level: Float64[np.ndarray, " n"] | None,
         pending: Float64[np.ndarray, "m d"],
         seen: set[bytes],
         n: int,
@@ -164,6 +177,7 @@ class GaussianProcess(AbstractProposer[Archive]):
                 by_cost=self.per_second,
                 bent=self.input_warping,
                 rng=rng,
+                level=level,
             )
             land = models.landscape(self.acquisition, faith=faith)
             near = models.anchors()
@@ -177,3 +191,9 @@ class GaussianProcess(AbstractProposer[Archive]):
                 more = thompson_batch(land, n - len(x), rows=rows, rng=rng)
                 x = np.concatenate([x, more])
         return x
+
+
+def _begun(state: Archive) -> int:
+    """How many trials were told of, however often each."""
+    ran = state.trial >= 0
+    return len(np.unique(state.trial[ran])) + int((~ran).sum())

@@ -2,58 +2,23 @@
 
 Klein et al. 2020, "Model-based Asynchronous Hyperparameter and Neural Architecture
 Search", section 3, https://arxiv.org/abs/2003.10865
-Departs from the paper: not one process over rows and budgets, but one of each trial's
-loss, taken to the largest budget (`modelled.completed`); Thompson sampling, whose
-batches stay spread where losses are noisy, or expected improvement per second (Snoek et
-al. 2012, section 3.2, https://arxiv.org/abs/1206.2944); a third of the new trials is
-random, as in BOHB, which the lowest rung makes cheap.
+Departs from the paper: a Matérn kernel over budgets too, after the rungs' losses were
+brought to one level (`modelled.aligned`); Thompson sampling, whose batches stay spread
+where losses are noisy, or expected improvement per second (Snoek et al. 2012, section
+3.2, https://arxiv.org/abs/1206.2944); a share of the new trials is random, as in BOHB,
+which the lowest rung makes cheap.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
-import equinox as eqx
-
-from thalweg.core.typing import Key
-from thalweg.proposers.archive import Archive
 from thalweg.proposers.asha import AbstractASHA
-from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
+from thalweg.proposers.base import AbstractProposer
 from thalweg.proposers.bohb import Interleaved
 from thalweg.proposers.gp import GaussianProcess
 from thalweg.proposers.halving import depth
-from thalweg.proposers.modelled import completed
-from thalweg.spaces import Space
 
-
-class OfAllRungs(AbstractProposer[Archive]):
-    """A model's proposals, from every trial and not from those that went furthest.
-
-    Alone, a model sees the largest budget that enough trials reached: survivors, all of
-    them good, so that it stays with the first choice of an optimizer that was.
-    """
-
-    model: AbstractProposer[Archive] = eqx.field(
-        default_factory=lambda: GaussianProcess(acquisition="thompson")
-    )
-
-    rank_based: ClassVar[bool] = False
-    multi_fidelity: ClassVar[bool] = False
-    objectives: ClassVar[int | None] = None
-
-    def init(self, space: Space, *, key: Key) -> Archive:
-        """Nothing told."""
-        return self.model.init(space, key=key)
-
-    def propose(self, state: Archive, n: int, *, key: Key) -> Proposal:
-        """The model's, which takes all trials for trained as long as the longest."""
-        return self.model.propose(completed(state), n, key=key)
-
-    def expect(self, state: Archive, proposal: Proposal) -> Archive:
-        """The rows are pending."""
-        return self.model.expect(state, proposal)
-
-    def tell(self, state: Archive, outcome: Outcome) -> Archive:
-        """Observations at their own budgets."""
-        return self.model.tell(state, outcome)
+INITIAL = 15  # trials before the model
+SHARE = 0.2  # of the later ones that are random
 
 
 class MOBSTER(AbstractASHA):
@@ -72,14 +37,19 @@ class MOBSTER(AbstractASHA):
 
     def __init__(
         self,
-        min_budget: int | float = 1 / 27,
-        factor: int | float = 3,
+        min_budget: int | float = 1 / 25,
+        factor: int | float = 5,
         sampler: AbstractProposer[Any] | None = None,
         per_second: bool = False,  # of the sampler, where none is given
     ):
         if sampler is None:
-            quick = OfAllRungs(GaussianProcess(per_second=True))
-            sampler = Interleaved(quick if per_second else OfAllRungs())
+            model = GaussianProcess(
+                initial=INITIAL,
+                acquisition="log_ei" if per_second else "thompson",
+                per_second=per_second,
+                joint=True,
+            )
+            sampler = Interleaved(model, share=SHARE)
         self.min_budget, self.factor, self.sampler = min_budget, factor, sampler
 
     def __check_init__(self) -> None:

@@ -43,8 +43,8 @@ def at_level(
     return budget == level
 
 
-def completed(archive: Archive) -> Archive:
-    """One row for each trial, with the loss it would have at the largest budget.
+def aligned(archive: Archive) -> Archive:
+    """Every outcome with the loss that its rung's would be at the largest budget.
 
     What was trained for less is taken there from budget to budget, each time by the
     line through the trials that went on; losses above all of theirs keep their distance
@@ -57,30 +57,14 @@ def completed(archive: Archive) -> Archive:
     budgets = np.unique(archive.budget[finite])
     if len(budgets) < 2:
         return archive
-    latest = _latest(archive.trial)
     losses = archive.losses.copy()
     for lower, upper in pairwise(budgets):
         before, after = _went_on(archive, finite, lower, upper)
-        reached = latest[archive.budget[latest] <= lower]
+        below = archive.budget <= lower
         for column, told in zip(losses.T, archive.losses.T, strict=True):
-            column[reached] = _carried(column[reached], told[before], told[after])
-    return replace(
-        archive,
-        x=archive.x[latest],
-        trial=archive.trial[latest],
-        parent=archive.parent[latest],
-        budget=np.full(len(latest), budgets[-1]),
-        losses=losses[latest],
-        cost=archive.cost[latest] * (budgets[-1] / archive.budget[latest]),
-        constraints=archive.constraints[latest],
-    )
-
-
-def _latest(trial: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " t"]:
-    """The last outcome of each trial, and of those that never ran (number -1) all."""
-    number = np.where(trial >= 0, trial, -1 - np.arange(len(trial)))
-    _, last = np.unique(number[::-1], return_index=True)
-    return np.sort(len(trial) - 1 - last)
+            column[below] = _carried(column[below], told[before], told[after])
+    cost = archive.cost * (budgets[-1] / archive.budget)
+    return replace(archive, losses=losses, cost=cost)
 
 
 def _went_on(

@@ -88,8 +88,13 @@ def build(
     rng: np.random.Generator,
     by_cost: bool = False,
     bent: bool = False,
+    level: Float64[np.ndarray, " n"] | None = None,
 ) -> Models:
-    """Models of the marked rows, at most so many of them."""
+    """Models of the marked rows, at most so many of them.
+
+    With the rows' `level`s these are one more dimension (`Embedding`); what is asked of
+    the models is then what rows would be if they were trained in full.
+    """
     places = np.flatnonzero(marks)
     losses, limits = state.losses[places], state.constraints[places]
     ranks = _ranks(losses, limits)
@@ -104,23 +109,27 @@ def build(
     if bent:  # by the first objective, for all of them
         early_loss = warp(state.loss[first])[few]
         shapes = choose_shapes(state.space, state.x[first[few]], early_loss)
-    embedding = Embedding(state.space, shapes)
-    features = embedding.features(state.x[places[rows]])
-    early = embedding.features(state.x[first[few]])
+    embedding = Embedding(state.space, shapes, levelled=level is not None)
+    whole = embedding.features(state.x[places[rows]])
+
+    def features_of(rows: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, "k f"]:
+        levels = None if level is None else level[rows]
+        return embedding.features(state.x[rows], levels)
+
+    features, early = features_of(places[rows]), features_of(first[few])
     waiting = embedding.features(pending)
 
     def model(column: np.ndarray, transform: Callable[..., Any]) -> Posterior:
         y = transform(column[places])[rows]
-        theta = fit_once(
-            Data(early, embedding.group, transform(column[first])[few], state.space.dim)
-        )
-        data = Data(features, embedding.group, y, state.space.dim)
+        target = transform(column[first])[few]
+        theta = fit_once(Data(early, embedding.group, target, embedding.dim))
+        data = Data(features, embedding.group, y, embedding.dim)
         return Posterior(theta, data, waiting)
 
     objectives = tuple(model(column, warp) for column in state.losses.T)
     log_cost, scale = _log_cost(state, places)
     costs = (model(log_cost, lambda c: c / scale),) if by_cost and scale else ()
-    both = np.concatenate([features, waiting])
+    both = np.concatenate([whole, waiting])
     return Models(
         embedding,
         places[rows],

@@ -18,11 +18,15 @@ from thalweg.surrogates.kumaraswamy import Shapes, bend, slope
 class Embedding:
     """The map from the unit cube to features, each belonging to one dimension.
 
-    With `shapes`, numeric and ordinal coordinates are bent first (`kumaraswamy`).
+    With `shapes`, numeric and ordinal coordinates are bent first (`kumaraswamy`). With
+    `levelled`, a row has one dimension more: how long it was trained, 1 if in full.
     """
 
-    def __init__(self, space: Space, shapes: Shapes | None = None):
+    def __init__(
+        self, space: Space, shapes: Shapes | None = None, *, levelled: bool = False
+    ):
         self.space, self.shapes = space, shapes
+        self.levelled, self.dim = levelled, space.dim + levelled
         group: list[int] = []
         for j, (kind, levels, conditional) in enumerate(
             zip(space.kinds, space.levels, space.conditional, strict=True)
@@ -32,20 +36,30 @@ class Embedding:
                 group += [j] * (levels + conditional)
             else:
                 group += [j] * (2 if conditional else 1)
+        group += [space.dim] * levelled
         self.group: Int64[np.ndarray, " f"] = np.array(group, np.int64)
 
-    def features(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n f"]:
-        """The features of canonical rows."""
-        return self._both(u)[0]
+    def features(
+        self,
+        u: Float64[np.ndarray, "n d"],
+        level: Float64[np.ndarray, " n"] | None = None,
+    ) -> Float64[np.ndarray, "n f"]:
+        """The features of canonical rows, at `level`s where they are not all 1."""
+        found = self.with_slopes(u)[0]
+        if level is not None:
+            found[:, -1] = level
+        return found
 
-    def slopes(self, u: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n f"]:
-        """The derivative of each feature in its own dimension's coordinate."""
-        return self._both(u)[1]
-
-    def _both(self, u: Float64[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
+    def with_slopes(
+        self, u: Float64[np.ndarray, "n d"]
+    ) -> tuple[Float64[np.ndarray, "n f"], Float64[np.ndarray, "n f"]]:
+        """The features of rows trained in full, and the derivative of each in its own
+        dimension's coordinate.
+        """
         space, active = self.space, self.space.active(u)
         values = np.zeros((len(u), len(self.group)))
         slopes = np.zeros_like(values)
+        values[:, len(self.group) - self.levelled :] = 1.0
         bent, rate = u, np.ones_like(u)
         if self.shapes is not None:
             bent, rate = bend(u, self.shapes), slope(u, self.shapes)

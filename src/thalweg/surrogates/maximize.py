@@ -59,7 +59,7 @@ class Landscape:
         By the chain rule: the moments' gradients are exact, the merit's in the moments
         are central differences.
         """
-        features = self.embedding.features(u)
+        features, rates = self.embedding.with_slopes(u)
         parts = [model.slopes(features) for model in self.models]
         mean = np.array([part[0] for part in parts])
         deviation = np.sqrt(np.array([part[1] for part in parts]))
@@ -69,10 +69,11 @@ class Landscape:
             in_features += in_mean[j][:, None] * d_mean
             per = in_deviation[j] / (2 * deviation[j])
             in_features += per[:, None] * d_variance
-        in_features *= self.embedding.slopes(u)
-        gradient = np.zeros_like(u)
+        in_features *= rates
+        gradient = np.zeros((len(u), self.embedding.dim))
         for feature, j in enumerate(self.embedding.group):
             gradient[:, j] += in_features[:, feature]
+        gradient = gradient[:, : u.shape[1]]  # nobody climbs along the level
         if self.faith:
             gradient += self._belief_slopes(u)
         return value + self.belief(u), gradient
