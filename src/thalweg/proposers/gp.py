@@ -8,7 +8,7 @@ completed by Thompson sampling; several objectives, constraints and costs as in
 the number of trials: Hvarfner et al. 2022 (piBO), https://arxiv.org/abs/2204.11051
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -20,7 +20,7 @@ from thalweg.proposers.archive import Archive
 from thalweg.proposers.base import AbstractProposer, Outcome, Proposal
 from thalweg.proposers.distinct import draw
 from thalweg.proposers.modelled import aligned, at_level
-from thalweg.proposers.modelling import build
+from thalweg.proposers.modelling import Models, build
 from thalweg.proposers.sobol import sequence
 from thalweg.spaces import Space, row_keys
 
@@ -28,6 +28,14 @@ ACQUISITIONS = ("log_ei", "thompson", "ucb")
 POOL = 1024  # uniform rows that Thompson sampling chooses among, at least
 BELIEVED = 32  # rows of a batch that are found one after the other
 FAITH = 10.0  # piBO's beta: after so many trials the prior counts as once
+
+
+class Observed(NamedTuple):
+    """What a model is fitted to."""
+
+    archive: Archive
+    marks: Bool[np.ndarray, " n"]  # which of its outcomes
+    level: Float64[np.ndarray, " n"] | None  # of several budgets, 1 for the largest
 
 
 class GaussianProcess(AbstractProposer[Archive]):
@@ -77,14 +85,14 @@ class GaussianProcess(AbstractProposer[Archive]):
         """Spread or believed-in points at first, then where improvement is expected."""
         space, rng = state.space, generator(key)
         seen, known = state.seen(), _begun(state) + len(state.pending)
-        told, marks, level = self._modelled(state)
-        ready = marks.sum() >= 2
+        observed = self._observed(state)
+        ready = observed.marks.sum() >= 2
         count = min(n, max(0, self._initial(space) - known)) if ready else n
         x = self._first(state, count, seen, known, rng)
         if len(x) < n and ready:
             seen.update(row_keys(x))
             pending = np.concatenate([state.pending, x])
-            best = self._improve(told, marks, level, pending, seen, n - len(x), rng)
+            best = self._improve(observed, pending, seen, n - len(x), rng)
             x = np.concatenate([x, best])
         if len(x) < n:  # a finite space that is nearly exhausted
             seen.update(row_keys(x))
@@ -104,36 +112,43 @@ class GaussianProcess(AbstractProposer[Archive]):
 
     def recommend(self, state: Archive) -> Float64[np.ndarray, " d"] | None:
         """Of the lowest mean; None before two finite losses are known."""
-        told, marks, level = self._modelled(state)
-        if marks.sum() < 2:
+        observed = self._observed(state)
+        if observed.marks.sum() < 2:
             return None
         from thalweg.surrogates import one_thread
 
         rng = np.random.default_rng(int(state.seed))
         with one_thread():
-            models = build(
-                told,
-                marks,
-                state.x[:0],
-                most=self.max_observations,
-                bent=self.input_warping,
-                rng=rng,
-                level=level,
-            )
+            models = self._models(observed, state.x[:0], rng)
         return state.x[models.places[models.best()[0]]]
 
-    def _modelled(
-        self, state: Archive
-    ) -> tuple[Archive, Bool[np.ndarray, " n"], Float64[np.ndarray, " n"] | None]:
-        """What was told, which of it is modelled, and the levels of several budgets."""
+    def _observed(self, state: Archive) -> Observed:
+        """The outcomes of one budget, or of all at the loss of the largest."""
         loss = state.losses.sum(1)
         finite = np.isfinite(loss)
         if not (self.joint and len(np.unique(state.budget[finite])) > 1):
             enough = self._initial(state.space)
-            return state, at_level(state.budget, loss, enough), None
+            return Observed(state, at_level(state.budget, loss, enough), None)
         budget = state.budget / state.budget[finite].max()
         level = 1 - np.log(budget) / np.log(budget[finite].min())
-        return aligned(state), finite, level
+        return Observed(aligned(state), finite, level)
+
+    def _models(
+        self,
+        observed: Observed,
+        pending: Float64[np.ndarray, "m d"],
+        rng: np.random.Generator,
+    ) -> Models:
+        return build(
+            observed.archive,
+            observed.marks,
+            pending,
+            most=self.max_observations,
+            by_cost=self.per_second,
+            bent=self.input_warping,
+            rng=rng,
+            level=observed.level,
+        )
 
     def _initial(self, space: Space) -> int:
         return max(5, space.dim + 1) if self.initial is None else self.initial
@@ -157,9 +172,7 @@ class GaussianProcess(AbstractProposer[Archive]):
 
     def _improve(
         self,
-        state: Archive,
-        marks: Bool[np.ndarray, " n"],
-        level: Float64[np.ndarray, " n"] | None,
+        observed: Observed,
         pending: Float64[np.ndarray, "m d"],
         seen: set[bytes],
         n: int,
@@ -167,18 +180,10 @@ class GaussianProcess(AbstractProposer[Archive]):
     ) -> Float64[np.ndarray, "n d"]:
         from thalweg.surrogates import best_batch, one_thread, pool, thompson_batch
 
+        state = observed.archive
         faith = FAITH / len(state) if state.space.has_prior else 0.0
         with one_thread():
-            models = build(
-                state,
-                marks,
-                pending,
-                most=self.max_observations,
-                by_cost=self.per_second,
-                bent=self.input_warping,
-                rng=rng,
-                level=level,
-            )
+            models = self._models(observed, pending, rng)
             land = models.landscape(self.acquisition, faith=faith)
             near = models.anchors()
             one_by_one = 0 if self.acquisition == "thompson" else min(n, BELIEVED)

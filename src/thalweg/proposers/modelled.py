@@ -44,7 +44,7 @@ def at_level(
 
 
 def aligned(archive: Archive) -> Archive:
-    """Every outcome with the loss that its rung's would be at the largest budget.
+    """Every outcome, its loss taken to the largest budget.
 
     What was trained for less is taken there from budget to budget, each time by the
     line through the trials that went on; losses above all of theirs keep their distance
