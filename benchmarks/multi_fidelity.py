@@ -6,10 +6,12 @@
 For each table and seed, random search trains in full for `--seconds`. Every other
 proposer then searches the same space, on the same splits but from draws of its own, for
 `--part` of that time, and names one trial. Two scores of it are compared with random
-search's. The lowest loss seen, which among many noisy trainings is luck in part; and
-what the pick is worth: the mean loss of `RETRAINED` more trainings of its configuration
-with other seeds, as long as it was trained. With `--finalists` all of them spend up to
-a quarter of their time on training their best again before they name one.
+search's, as ratios, since splits differ. The lowest loss seen, which among many noisy
+trainings is luck in part; and what the pick is worth: the mean loss of `RETRAINED` more
+trainings of its configuration with other seeds, as long as it was trained. (In
+brackets: for how many seeds a score is at least as good.) With `--finalists` all of
+them spend up to a quarter of their time on training their best again before they name
+one.
 
 `--space mlp` (the default) is what people search in a minute with networks of the usual
 size: an MLP of one to four layers of 128, since every width is a program of its own,
@@ -52,7 +54,7 @@ TABLES = (
     "house8L",
     "wine_quality_white",
 )
-METHODS = ("mobster per second",)
+METHODS = ("mobster",)
 EPOCHS, BATCH = 60, 128  # of a full training in the plain space
 OTHER = 1000  # added to the seeds of those that are held against random search
 RETRAINED = 8  # trainings whose mean loss is what a pick is worth
@@ -82,7 +84,7 @@ def _arguments() -> argparse.Namespace:
         "--finalists", type=int, default=0, help="best trials that are trained again"
     )
     parser.add_argument("--methods", nargs="+", default=METHODS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--results", type=Path, default=Path("multi_fidelity.jsonl"))
     parser.add_argument(
         "--portfolio", action="store_true", help="every search begins with it"
@@ -95,21 +97,20 @@ def _arguments() -> argparse.Namespace:
 def _run_all(arguments: argparse.Namespace) -> None:
     print(f"# {machine()}; cores {arguments.cores}", file=sys.stderr)
     for table in arguments.tables:
-        _fresh(arguments, table, "warm", 0, None)
+        _measured(arguments, table, "warm", 0)
         for seed in arguments.seeds:
-            mark = _fresh(arguments, table, "random", seed, None)
-            for method in arguments.methods:
-                _fresh(arguments, table, method, seed, mark)
+            for method in ("random", *arguments.methods):
+                _measured(arguments, table, method, seed)
 
 
-def _fresh(
-    arguments: argparse.Namespace, table: str, method: str, seed: int, mark: Any
-) -> dict[str, Any]:
-    """The result of one search, from the file or from a new process."""
+def _measured(
+    arguments: argparse.Namespace, table: str, method: str, seed: int
+) -> None:
+    """One search in a new process, unless its result is in the file."""
     for record in _read(arguments.results):
         if (record["table"], record["method"], record["seed"]) == (table, method, seed):
-            return record
-    job = json.dumps([table, method, seed, mark, vars(arguments) | {"results": ""}])
+            return
+    job = json.dumps([table, method, seed, vars(arguments) | {"results": ""}])
     ended = run(
         [sys.executable, __file__, "--worker", job],
         cores=arguments.cores,
@@ -123,7 +124,6 @@ def _fresh(
     with arguments.results.open("a") as file:
         file.write(json.dumps(record) + "\n")
     print(record, file=sys.stderr, flush=True)
-    return record
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -133,9 +133,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _measure(
-    table: str, method: str, seed: int, mark: Any, settings: dict[str, Any]
+    table: str, method: str, seed: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """One search: what it found, and when it was as good as the mark."""
+    """One search: what it found, and when."""
     if settings["clock"] == "cpu":
         time.monotonic = time.process_time
     from thalweg.training.devices import configure
@@ -148,7 +148,7 @@ def _measure(
     from thalweg.study import Search
     from thalweg.training import Engine
 
-    seconds = settings["seconds"] * (1.0 if mark is None else settings["part"])
+    seconds = settings["seconds"] * (1.0 if method == "random" else settings["part"])
     problem, space, recipe, steps = SPACES[settings["space"]](table, seed, seconds)
     engine = Engine(problem.training_task(), steps=steps)
     best = _Best()
@@ -167,7 +167,7 @@ def _measure(
         keep=1,
         recorder=best,
     )
-    if mark is not None:  # what random search drew first must not be what is tried
+    if method != "random":  # what that drew first must not be what is tried
         search.key = jr.key(OTHER + seed)
         search.state = proposer.init(search.space, key=search.key)
     search.run(deadline=begin + seconds, finalists=settings["finalists"])
@@ -176,7 +176,7 @@ def _measure(
         "method": method,
         "seed": seed,
         "loss": search.leaderboard[0].loss,
-        "reached": _first(best.trials, mark),
+        "curve": [(trial.finished, trial.loss) for trial in best.trials],
         "elapsed": time.monotonic() - begin,
         "cpu": time.process_time() - cpu,
         "steps": engine.tally.steps,
@@ -212,13 +212,6 @@ def _worth(search: Any) -> tuple[float, float]:
         for number in numbers
     ]
     return float(np.mean(losses)), float(np.std(losses, ddof=1) / RETRAINED**0.5)
-
-
-def _first(trials: list[Any], mark: Any) -> float | None:
-    """When a trial first had a loss as low as the mark's."""
-    if mark is None:
-        return None
-    return next((t.finished for t in trials if t.loss <= mark["loss"]), None)
 
 
 def _proposer(method: str) -> Any:
@@ -347,33 +340,61 @@ class _Best:
 
 
 def summary(records: list[dict[str, Any]]) -> str:
-    """A row for each table and seed; bold where a search is as good as the mark."""
-    kinds = dict.fromkeys(r["method"] for r in records)
-    methods = ["random", *(m for m in kinds if m not in ("warm", "random"))]
-    heads = [f"{m}: lowest (at), worth" for m in methods]
-    lines = [f"| table | seed | {' | '.join(heads)} |"]
-    lines.append("| --- " * (2 + len(heads)) + "|")
-    for mark in (r for r in records if r["method"] == "random"):
-        of = {r["method"]: r for r in records if _same(r, mark)}
-        cells = [_cell(of[m], mark) if m in of else "" for m in methods]
-        lines.append(f"| {mark['table']} | {mark['seed']} | {' | '.join(cells)} |")
+    """A row for each table and method: geometric means over the seeds."""
+    marks = {(r["table"], r["seed"]): r for r in records if r["method"] == "random"}
+    found: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
+    for record in records:
+        mark = marks.get((record["table"], record["seed"]))
+        if mark is not None and record["method"] not in ("warm", "random"):
+            row = found.setdefault((record["table"], record["method"]), [])
+            row.append((record, mark))
+    heads = (
+        "table",
+        "method",
+        "seeds",
+        "trainings of random search",
+        "trials (in full)",
+        "lowest loss / random's",
+        "as low after",
+        "worth / random's",
+    )
+    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    for (table, method), pairs in found.items():
+        cells = (
+            table,
+            method,
+            str(len(pairs)),
+            f"{np.mean([mark['trials'] for _, mark in pairs]):.0f}",
+            f"{np.mean([own['trials'] for own, _ in pairs]):.0f} "
+            f"({np.mean([own['full'] for own, _ in pairs]):.1f})",
+            _ratio(pairs, "loss"),
+            _crossing(pairs),
+            _ratio(pairs, "retrained"),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _same(record: dict[str, Any], mark: dict[str, Any]) -> bool:
-    return (record["table"], record["seed"]) == (mark["table"], mark["seed"])
+def _ratio(pairs: list[tuple[Any, Any]], score: str) -> str:
+    """The geometric mean ± its standard error, and how often it is at most 1."""
+    logs = np.array([math.log(own[score] / mark[score]) for own, mark in pairs])
+    mean = math.exp(logs.mean())
+    error = mean * logs.std(ddof=1) / math.sqrt(len(logs)) if len(logs) > 1 else 0.0
+    text = f"{mean:.3f} ± {error:.3f}"
+    return f"{f'**{text}**' if mean <= 1 else text} ({(logs <= 0).sum()})"
 
 
-def _cell(record: dict[str, Any], mark: dict[str, Any]) -> str:
-    """The lowest loss seen (when it was the mark's), and what the pick is worth."""
-    at = f"{record['reached']:.1f} s" if record["reached"] else "missed"
-    at = f"{record['trials']} trials" if record is mark else at
-    parts = []
-    for score in ("loss", "retrained"):
-        text = f"{record[score]:.4g}"
-        good = record is not mark and record[score] <= mark[score]
-        parts.append(f"**{text}**" if good else text)
-    return f"{parts[0]} ({at}), {parts[1]} ± {record['error']:.1g}"
+def _crossing(pairs: list[tuple[Any, Any]]) -> str:
+    """When the mean of the lowest losses seen, over random's, comes down to 1."""
+    times = sorted(at for own, _ in pairs for at, _ in own["curve"])
+    for time_ in times:
+        logs = []
+        for own, mark in pairs:
+            seen = [loss for at, loss in own["curve"] if at <= time_]
+            logs.append(math.log(seen[-1] / mark["loss"]) if seen else math.inf)
+        if np.mean(logs) <= 0:
+            return f"{time_:.1f} s"
+    return "missed"
 
 
 if __name__ == "__main__":
