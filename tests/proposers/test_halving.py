@@ -155,10 +155,10 @@ def test_the_model_of_a_sampler_is_of_the_largest_budget_known_enough():
     loss = np.arange(n, dtype=float)
     told = Outcome(x, np.arange(n), np.full(n, -1), budget, loss, loss)
     state = proposer.tell(state, told)
-    np.testing.assert_array_equal(proposer._level(state), budget == 0.5)
+    np.testing.assert_array_equal(proposer._observed(state).marks, budget == 0.5)
     loss[9] = np.nan
     state = proposer.tell(proposer.init(LINE, key=jr.key(0)), told)
-    np.testing.assert_array_equal(proposer._level(state), budget == 0.1)
+    np.testing.assert_array_equal(proposer._observed(state).marks, budget == 0.1)
 
 
 def outcome_of(driver, losses, constraints=None):
