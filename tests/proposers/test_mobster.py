@@ -152,6 +152,18 @@ def test_a_joint_model_answers_for_full_trainings():
         np.testing.assert_allclose(np.concatenate(asked), 0.7, atol=0.1)
 
 
+def test_a_joint_model_is_of_all_rungs_at_the_level_of_the_largest():
+    """A rung's general fall is no merit of those that went on."""
+    trial, budget = [*range(5), *range(3), 0], [0.04] * 5 + [0.2] * 3 + [1.0]
+    losses = [5.0, 6.0, 7.0, 8.0, np.nan, 2.0, 3.0, 4.0, 1.0]
+    told = archive(trial, budget, losses)
+    observed = GaussianProcess(joint=True)._observed(told)
+    expected = [1.0, 2.0, 3.0, 4.0, np.nan, 1.0, 2.0, 3.0, 1.0]
+    np.testing.assert_allclose(observed.archive.losses[:, 0], expected)
+    np.testing.assert_allclose(observed.level, [0.0] * 5 + [0.5] * 3 + [1.0])
+    np.testing.assert_array_equal(observed.marks, np.isfinite(losses))
+
+
 def test_a_trial_counts_once_however_often_it_was_told():
     """Two trials, told at two budgets, are fewer than three to begin with."""
     proposer = GaussianProcess(initial=3, joint=True)
