@@ -387,13 +387,13 @@ def _ratio(pairs: list[tuple[Any, Any]], score: str) -> str:
 def _crossing(pairs: list[tuple[Any, Any]]) -> str:
     """When the mean of the lowest losses seen, over random's, comes down to 1."""
     times = sorted(at for own, _ in pairs for at, _ in own["curve"])
-    for time_ in times:
+    for moment in times:
         logs = []
         for own, mark in pairs:
-            seen = [loss for at, loss in own["curve"] if at <= time_]
+            seen = [loss for at, loss in own["curve"] if at <= moment]
             logs.append(math.log(seen[-1] / mark["loss"]) if seen else math.inf)
         if np.mean(logs) <= 0:
-            return f"{time_:.1f} s"
+            return f"{moment:.1f} s"
     return "missed"
 
 

@@ -129,15 +129,10 @@ def test_the_model_knows_the_trials_that_were_stopped():
     assert (proposal.x > 0.6).all()
 
 
-def slow_beginners(x):
-    """What is best after a ninth, on the left, is not what is best in the end."""
-    return (x - 0.2) ** 2, (x - 0.7) ** 2
-
-
 def test_a_joint_model_answers_for_full_trainings():
-    """Half of the trials went on, and show that the order turns round."""
+    """What is best after a ninth is on the left, what is best in the end is not."""
     x = np.linspace(0, 1, 16)
-    early, late = slow_beginners(x)
+    early, late = (x - 0.2) ** 2, (x - 0.7) ** 2
     went = np.arange(0, 16, 2)
     trial = np.append(np.arange(16), went)
     parent = np.append(np.full(16, -1), went)

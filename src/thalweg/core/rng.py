@@ -21,7 +21,7 @@ from thalweg.core.typing import Key
 GOLDEN = 0x9E3779B9  # 2^32 / the golden ratio: an odd step that visits every word
 
 
-@partial(jax.jit, inline=True)
+@partial(jax.jit, inline=True)  # traced once for a shape, and no call of its own
 def mix(x: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
     """A bijection of 32-bit words that flips about half of the bits for any change.
 

@@ -138,13 +138,15 @@ class GaussianProcess(AbstractProposer[Archive]):
         observed: Observed,
         pending: Float64[np.ndarray, "m d"],
         rng: np.random.Generator,
+        *,
+        by_cost: bool = False,
     ) -> Models:
         return build(
             observed.archive,
             observed.marks,
             pending,
             most=self.max_observations,
-            by_cost=self.per_second,
+            by_cost=by_cost,
             bent=self.input_warping,
             rng=rng,
             level=observed.level,
@@ -183,7 +185,7 @@ class GaussianProcess(AbstractProposer[Archive]):
         state = observed.archive
         faith = FAITH / len(state) if state.space.has_prior else 0.0
         with one_thread():
-            models = self._models(observed, pending, rng)
+            models = self._models(observed, pending, rng, by_cost=self.per_second)
             land = models.landscape(self.acquisition, faith=faith)
             near = models.anchors()
             one_by_one = 0 if self.acquisition == "thompson" else min(n, BELIEVED)
